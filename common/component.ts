@@ -1,0 +1,150 @@
+/**
+ * What every Knarr process shares: flags, signals, the health and metrics endpoint, exit codes.
+ *
+ * A `main.ts` calls {@link runComponent} with the Kubernetes name of its flags and a `run` function; nothing
+ * else in a component reads argv, the environment, or exits.
+ */
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { Command } from 'commander';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { createLogger } from './log.js';
+import type { Logger, LogLevel } from './log.js';
+
+/** Exit codes of every Knarr process. */
+export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
+
+/** A mistake of the one who started the process: shown as one line, without a stack, exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export interface ComponentContext {
+  readonly log: Logger;
+  /** Aborts on SIGTERM and SIGINT: stop accepting work, finish what is under way, return. */
+  readonly signal: AbortSignal;
+  readonly metrics: Registry;
+}
+
+export interface ComponentDefinition<Flags> {
+  /** The process's name in logs and `knarr status`: apiserver, scheduler, kubelet, … */
+  readonly name: string;
+  readonly description: string;
+  /** Declares the flags with the names that the same Kubernetes component uses. */
+  flags(command: Command): Command;
+  /** Runs until `context.signal` aborts; a rejection ends the process with exit code 1. */
+  run(flags: Flags, context: ComponentContext): Promise<void>;
+}
+
+/** Parses argv, runs the component and exits. The one call of a `main.ts`. */
+export async function runComponent<Flags>(definition: ComponentDefinition<Flags>): Promise<never> {
+  const command = definition
+    .flags(new Command(definition.name).description(definition.description))
+    .option('--log-level <level>', 'debug, info, warn, error or silent', 'info')
+    .exitOverride((error) => {
+      process.exit(error.exitCode === 0 ? exitCodes.ok : exitCodes.usage);
+    })
+    .parse(process.argv);
+  const flags = command.opts<Flags & { logLevel: LogLevel }>();
+  const log = createLogger(definition.name, flags.logLevel);
+  const abort = new AbortController();
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      log.info('stopping', { signal: name });
+      abort.abort(new Error(`received ${name}`));
+    });
+  }
+  process.on('unhandledRejection', (reason) => {
+    log.error('a promise was rejected that nobody awaited', { err: reason });
+    process.exit(exitCodes.failed);
+  });
+  try {
+    await definition.run(flags, { log, signal: abort.signal, metrics });
+    process.exit(exitCodes.ok);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`${definition.name}: ${error.message}\n`);
+      process.exit(exitCodes.usage);
+    }
+    log.error('ended by an error', { err: error });
+    process.exit(exitCodes.failed);
+  }
+}
+
+/** A named check of /readyz: resolves when fine, rejects with what is wrong. */
+export type HealthCheck = () => Promise<void> | void;
+
+export interface HealthServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly metrics: Registry;
+  /** Checks behind /readyz; /healthz and /livez answer as long as the process does. */
+  readonly ready: Readonly<Record<string, HealthCheck>>;
+  /** With a certificate the endpoint speaks TLS, as the secure ports of Kubernetes components do. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
+/** Serves /healthz, /livez, /readyz (`?verbose`) and /metrics. Close the returned server to stop. */
+export async function serveHealth(options: HealthServerOptions): Promise<Server> {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    void respondHealth(request, response, options);
+  };
+  const server =
+    options.tls === undefined ? createHttpServer(answer) : createHttpsServer(options.tls, answer);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new UsageError(
+              `port ${String(options.port)} is in use: end the process that holds it, or choose another port`,
+            )
+          : error,
+      );
+    });
+    server.listen(options.port, options.host, resolve);
+  });
+  return server;
+}
+
+async function respondHealth(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: HealthServerOptions,
+): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://localhost');
+  if (url.pathname === '/metrics') {
+    response.setHeader('content-type', options.metrics.contentType);
+    response.end(await options.metrics.metrics());
+    return;
+  }
+  if (!['/healthz', '/livez', '/readyz'].includes(url.pathname)) {
+    response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found\n');
+    return;
+  }
+  const checks = url.pathname === '/readyz' ? options.ready : {};
+  const report = await runHealthChecks(checks);
+  response.writeHead(report.healthy ? 200 : 500, { 'content-type': 'text/plain; charset=utf-8' });
+  response.end(report.healthy && !url.searchParams.has('verbose') ? 'ok' : report.text);
+}
+
+/** Runs all checks and words the result in the form of Kubernetes' verbose health output. */
+export async function runHealthChecks(
+  checks: Readonly<Record<string, HealthCheck>>,
+): Promise<{ healthy: boolean; text: string }> {
+  const lines = ['[+]ping ok'];
+  let healthy = true;
+  for (const [name, check] of Object.entries(checks)) {
+    try {
+      await check();
+      lines.push(`[+]${name} ok`);
+    } catch (error) {
+      healthy = false;
+      lines.push(`[-]${name} failed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  lines.push(healthy ? 'healthz check passed' : 'healthz check failed');
+  return { healthy, text: lines.join('\n') + '\n' };
+}
