@@ -1,44 +1,53 @@
 /**
  * Reads JSON by the API description: prunes what is not described, checks JSON types, fills defaults.
+ *
+ * Each type is compiled once, when it is first met, into closures over its fields; reading an object is then one walk over
+ * the keys that it has. Enum values and everything else that depends on meaning are left to validation.
  */
-import type { StatusError } from '../status-error.js';
-import { StatusError as Status } from '../status-error.js';
-import type { Schema } from './model.js';
+import { StatusError } from '../status-error.js';
+import { goTypeOfScalar, jsonWord, ScalarError, scalarReaders, scalarZeroes } from './decode-scalars.js';
+import type { FieldDef, ObjectDef, Schema, TypeRef } from './model.js';
 
 export interface DecodeOptions {
   /**
-   * Fill `always` structs, zero values of fields without omitempty, and static defaults. On by default; off
-   * where the JSON is to be read as it stands.
+   * Fill `always` structs, zero values of fields without omitempty, and static defaults. On by default; off where the
+   * JSON is to be read as it stands.
    */
   readonly fill?: boolean;
 }
 
 export interface Decoded<T> {
-  /** A new object: the input is neither changed nor shared. */
+  /** A new object; only arbitrary JSON inside (RawExtension, managedFields' fieldsV1) is shared with the input. */
   readonly object: T;
   /** Paths of fields that the description does not know, in Kubernetes' form: `spec.containers[0].foo`. */
   readonly unknownFields: readonly string[];
 }
 
 /**
- * Reads `json` as the type `schemaName` (`core/v1.Pod`). Throws StatusError BadRequest where a JSON type is wrong,
- * in the wording of Kubernetes.
+ * Reads `json` as the type `schemaName` (`core/v1.Pod`). Nulls count as absent; quantities and times are brought into
+ * canonical form. Throws StatusError BadRequest where a JSON type is wrong, in the wording of Kubernetes; a TypeError
+ * when the schema has no such type.
  */
 export function decodeObject<T = Record<string, unknown>>(
-  _schema: Schema,
-  _schemaName: string,
-  _json: unknown,
-  _options: DecodeOptions = {},
+  schema: Schema,
+  schemaName: string,
+  json: unknown,
+  options: DecodeOptions = {},
 ): Decoded<T> {
-  throw new Error('under construction');
+  const walk: Walk = { path: [], struct: '', unknownFields: [], fill: options.fill ?? true };
+  const decode = compilerOf(schema).named(schemaName);
+  try {
+    return { object: decode(json, walk) as T, unknownFields: walk.unknownFields };
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    const [packageId = '', kind = ''] = schemaName.split('.');
+    throw cannotBeHandled(kind, packageId.slice(packageId.indexOf('/') + 1), error.message);
+  }
 }
 
-/** The BadRequest of `fieldValidation=Strict`. `problems` as {@link unknownFieldProblem} and {@link duplicateFieldProblem} word them. */
+/** The BadRequest of `fieldValidation=Strict`, with problems worded by the two functions below. */
 export function strictDecodingError(kind: string, version: string, problems: readonly string[]): StatusError {
-  return new Status(
-    'BadRequest',
-    `${kind} in version "${version}" cannot be handled as a ${kind}: strict decoding error: ${problems.join(', ')}`,
-  );
+  return cannotBeHandled(kind, version, `strict decoding error: ${problems.join(', ')}`);
 }
 
 /** `unknown field "spec.foo"`: also the text of the warning under `fieldValidation=Warn`. */
@@ -49,4 +58,273 @@ export function unknownFieldProblem(path: string): string {
 /** `duplicate field "spec.foo"`. */
 export function duplicateFieldProblem(path: string): string {
   return `duplicate field "${path}"`;
+}
+
+/** The BadRequest for a body that cannot be read as its kind. `version` without the group. */
+export function cannotBeHandled(kind: string, version: string, why: string): StatusError {
+  return new StatusError(
+    'BadRequest',
+    `${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`,
+  );
+}
+
+class DecodeError extends Error {
+  override readonly name = 'DecodeError';
+}
+
+/** One step from the root: a field's name, a list's index, or a map's key. */
+type Step = string | number | { readonly key: string };
+
+interface Walk {
+  readonly path: Step[];
+  /** Short name of the struct that is being read: Go's messages name it. */
+  struct: string;
+  readonly unknownFields: string[];
+  readonly fill: boolean;
+}
+
+type Decode = (value: unknown, walk: Walk) => unknown;
+
+/** Kubernetes stops counting there, too. */
+const maxUnknownFields = 100;
+
+function strictPath(path: readonly Step[]): string {
+  let text = '';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${String(step)}]`;
+    else text += (text === '' ? '' : '.') + (typeof step === 'string' ? step : step.key);
+  }
+  return text;
+}
+
+function mismatch(word: string, goType: string, walk: Walk): DecodeError {
+  const fields = walk.path.filter((step) => typeof step === 'string').join('.');
+  const into =
+    fields === ''
+      ? `Go value of type ${goType}`
+      : `Go struct field ${walk.struct}.${fields} of type ${goType}`;
+  return new DecodeError(`json: cannot unmarshal ${word} into ${into}`);
+}
+
+function isJsonObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Assignment that a key named `__proto__` cannot turn into something else. */
+function put(target: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__')
+    Object.defineProperty(target, key, { value, enumerable: true, writable: true, configurable: true });
+  else target[key] = value;
+}
+
+/** What is put into a field that is absent; called anew each time, because the value becomes part of an object. */
+interface Fill {
+  readonly name: string;
+  readonly make: (walk: Walk) => unknown;
+  /** An empty text counts as absent, as it does in Kubernetes' defaulting. */
+  readonly replacesEmpty: boolean;
+}
+
+const compilers = new WeakMap<Schema, Compiler>();
+
+function compilerOf(schema: Schema): Compiler {
+  let compiler = compilers.get(schema);
+  if (compiler === undefined) {
+    compiler = new Compiler(schema);
+    compilers.set(schema, compiler);
+  }
+  return compiler;
+}
+
+class Compiler {
+  readonly #schema: Schema;
+  readonly #named = new Map<string, Decode>();
+
+  constructor(schema: Schema) {
+    this.#schema = schema;
+  }
+
+  named(name: string): Decode {
+    let decode = this.#named.get(name);
+    if (decode === undefined) {
+      decode = this.#compileNamed(name);
+      this.#named.set(name, decode);
+    }
+    return decode;
+  }
+
+  #compileNamed(name: string): Decode {
+    const type = this.#schema.types.get(name);
+    if (type === undefined) throw new TypeError(`the API description has no type ${name}`);
+    switch (type.is) {
+      case 'alias':
+        return this.#compile(type.target);
+      case 'enum':
+        return compileScalar('string', this.goType({ is: 'named', name }));
+      case 'object':
+        return this.#compileObject(type);
+    }
+  }
+
+  #compile(ref: TypeRef): Decode {
+    switch (ref.is) {
+      case 'scalar':
+        return compileScalar(ref.scalar, goTypeOfScalar[ref.scalar]);
+      case 'named': {
+        // Looked up at the first use, so that types may contain themselves.
+        let decode: Decode | undefined;
+        return (value, walk) => (decode ??= this.named(ref.name))(value, walk);
+      }
+      case 'list':
+        return this.#compileList(ref);
+      case 'map':
+        return this.#compileMap(ref);
+    }
+  }
+
+  #compileList(ref: TypeRef & { is: 'list' }): Decode {
+    const element = this.#compile(ref.of);
+    const goType = this.goType(ref);
+    return (value, walk) => {
+      if (!Array.isArray(value)) throw mismatch(jsonWord(value), goType, walk);
+      const list = new Array<unknown>(value.length);
+      const depth = walk.path.length;
+      for (let index = 0; index < value.length; index++) {
+        walk.path[depth] = index;
+        const item: unknown = value[index];
+        list[index] = item === null ? this.#zero(ref.of, walk) : element(item, walk);
+      }
+      walk.path.length = depth;
+      return list;
+    };
+  }
+
+  #compileMap(ref: TypeRef & { is: 'map' }): Decode {
+    const element = this.#compile(ref.of);
+    const goType = this.goType(ref);
+    const plainText = ref.of.is === 'scalar' && ref.of.scalar === 'string';
+    return (value, walk) => {
+      if (!isJsonObject(value)) throw mismatch(jsonWord(value), goType, walk);
+      const map: Record<string, unknown> = {};
+      for (const key of Object.keys(value)) {
+        const item = value[key];
+        if (plainText && typeof item === 'string') {
+          put(map, key, item);
+          continue;
+        }
+        walk.path.push({ key });
+        put(map, key, item === null ? this.#zero(ref.of, walk) : element(item, walk));
+        walk.path.pop();
+      }
+      return map;
+    };
+  }
+
+  #compileObject(type: ObjectDef): Decode {
+    const fields = new Map<string, Decode>();
+    const fills: Fill[] = [];
+    for (const field of type.fields.values()) {
+      fields.set(field.name, this.#compile(field.type));
+      const fill = this.#fillOf(field);
+      if (fill !== undefined) fills.push(fill);
+    }
+    if (type.role !== 'type') {
+      const text = compileScalar('string', 'string');
+      for (const name of ['apiVersion', 'kind']) fields.set(name, text);
+    }
+    const goType = this.goType({ is: 'named', name: type.name });
+    return (value, walk) => {
+      if (!isJsonObject(value)) throw mismatch(jsonWord(value), goType, walk);
+      const outer = walk.struct;
+      walk.struct = type.shortName;
+      const object = readFields(value, fields, walk);
+      if (walk.fill) fillFields(object, fills, walk);
+      walk.struct = outer;
+      return object;
+    };
+  }
+
+  #fillOf(field: FieldDef): Fill | undefined {
+    const { name } = field;
+    if (field.default !== undefined) {
+      const isZero = field.default === '' || field.default === 0;
+      // A zero that would not be written out is as good as absent.
+      if (isZero && !field.keepZero) return undefined;
+      const replacesEmpty = typeof field.default === 'string' && field.default !== '';
+      return { name, make: () => structuredClone(field.default), replacesEmpty };
+    }
+    if (!field.always && !field.required && (field.optional || !field.keepZero)) return undefined;
+    return { name, make: (walk) => this.#zero(field.type, walk), replacesEmpty: false };
+  }
+
+  #zero(ref: TypeRef, walk: Walk): unknown {
+    switch (ref.is) {
+      case 'scalar':
+        return scalarZeroes[ref.scalar];
+      case 'list':
+        return [];
+      case 'map':
+        return {};
+      case 'named': {
+        const type = this.#schema.types.get(ref.name);
+        if (type?.is === 'alias') return this.#zero(type.target, walk);
+        return type?.is === 'enum' ? '' : this.named(ref.name)({}, walk);
+      }
+    }
+  }
+
+  /** The type as Go's messages call it: `[]v1.Container`. */
+  goType(ref: TypeRef): string {
+    switch (ref.is) {
+      case 'scalar':
+        return goTypeOfScalar[ref.scalar];
+      case 'list':
+        return `[]${this.goType(ref.of)}`;
+      case 'map':
+        return `map[string]${this.goType(ref.of)}`;
+      case 'named':
+        return ref.name.slice(ref.name.indexOf('/') + 1);
+    }
+  }
+}
+
+function compileScalar(scalar: keyof typeof scalarReaders, goType: string): Decode {
+  const read = scalarReaders[scalar];
+  return (value, walk) => {
+    try {
+      return read(value);
+    } catch (error) {
+      if (!(error instanceof ScalarError)) throw error;
+      throw error.complete ? new DecodeError(error.message) : mismatch(error.message, goType, walk);
+    }
+  };
+}
+
+function readFields(
+  value: Readonly<Record<string, unknown>>,
+  fields: ReadonlyMap<string, Decode>,
+  walk: Walk,
+): Record<string, unknown> {
+  const object: Record<string, unknown> = {};
+  const depth = walk.path.length;
+  for (const name of Object.keys(value)) {
+    const decode = fields.get(name);
+    walk.path[depth] = name;
+    if (decode === undefined) {
+      if (walk.unknownFields.length < maxUnknownFields) walk.unknownFields.push(strictPath(walk.path));
+      continue;
+    }
+    const item = value[name];
+    if (item !== null && item !== undefined) object[name] = decode(item, walk);
+  }
+  walk.path.length = depth;
+  return object;
+}
+
+function fillFields(object: Record<string, unknown>, fills: readonly Fill[], walk: Walk): void {
+  for (const { name, make, replacesEmpty } of fills) {
+    if (object[name] !== undefined && !(replacesEmpty && object[name] === '')) continue;
+    const value = make(walk);
+    if (value !== undefined) object[name] = value;
+  }
 }
