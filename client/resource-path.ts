@@ -1,11 +1,17 @@
 /** The URLs of the Kubernetes API: where a resource, an object or a subresource is. */
 import type { ResourceDefinition } from '../api/resources.js';
 import { StatusError } from '../api/status-error.js';
+import type { ErrorSubject } from '../api/status-error.js';
 import type { ListOptions, ObjectName, WatchOptions } from './types.js';
 
 /** `v1` or `apps/v1`: what objects carry as apiVersion. */
 export function apiVersionOf(resource: ResourceDefinition): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
+}
+
+/** How errors name a resource. */
+export function subjectOf(resource: ResourceDefinition): ErrorSubject {
+  return { group: resource.group, resource: resource.plural, kind: resource.kind };
 }
 
 /** `/api/v1/namespaces/default/pods`; without a namespace the collection over all namespaces. */

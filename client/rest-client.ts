@@ -106,13 +106,13 @@ class RestResourceClient<T extends KubernetesObject> implements ResourceClient<T
     return this.#object({ method: 'POST', path, body: object });
   }
 
-  async update(object: T): Promise<T> {
-    return this.#object({ method: 'PUT', path: objectPath(this.resource, object.metadata), body: object });
+  async update(object: T, options: { readonly subresource?: string } = {}): Promise<T> {
+    const path = objectPath(this.resource, object.metadata, options.subresource);
+    return this.#object({ method: 'PUT', path, body: object });
   }
 
   async updateStatus(object: T): Promise<T> {
-    const path = objectPath(this.resource, object.metadata, 'status');
-    return this.#object({ method: 'PUT', path, body: object });
+    return this.update(object, { subresource: 'status' });
   }
 
   async patch(

@@ -64,7 +64,7 @@ export interface ResourceClient<T extends KubernetesObject> {
   list(options?: ListOptions): Promise<ObjectList<T>>;
   create(object: Draft<T>): Promise<T>;
   /** Replaces the object; `metadata.resourceVersion` must be the current one (Conflict otherwise). */
-  update(object: T): Promise<T>;
+  update(object: T, options?: { readonly subresource?: string }): Promise<T>;
   updateStatus(object: T): Promise<T>;
   patch(
     at: ObjectName,
