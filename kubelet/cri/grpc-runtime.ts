@@ -1,0 +1,302 @@
+/**
+ * The CRI over gRPC: one channel on a Unix socket, a deadline for each call, errors as {@link CriError}.
+ *
+ * Deadlines follow what a call does: inspection 10 s, creation 4 minutes (a slow disk makes it wait), stopping the
+ * grace period plus 2 minutes, pulls none (the caller's signal ends them).
+ */
+import { Metadata, credentials, status as grpcStatus } from '@grpc/grpc-js';
+import type { Client, ServiceError } from '@grpc/grpc-js';
+import { loadProto, serviceIn } from '../../proto/load.js';
+import { CriError } from './runtime.js';
+import type * as cri from './runtime.js';
+import {
+  readContainer,
+  readContainerStatus,
+  readEvent,
+  readImage,
+  readList,
+  readObject,
+  readSandbox,
+  readSandboxStatus,
+  readString,
+} from './grpc-messages.js';
+
+/** Deadlines in milliseconds, by what the call does. */
+const deadlines = { inspect: 10_000, create: 240_000, stop: 120_000 } as const;
+
+type Reply = Record<string, unknown>;
+
+export class GrpcRuntime implements cri.ContainerRuntime {
+  readonly #runtime: Client;
+  readonly #images: Client;
+  readonly #paths = new Map<string, MethodOf>();
+
+  /** `endpoint` is a gRPC target, `unix:///run/containerd/containerd.sock`. Connects at the first call. */
+  constructor(endpoint: string) {
+    const root = loadProto('cri/v1/api.proto');
+    const options = {
+      'grpc.max_receive_message_length': 64 * 1024 * 1024,
+      // A local socket: try again soon while the runtime restarts.
+      'grpc.initial_reconnect_backoff_ms': 50,
+      'grpc.min_reconnect_backoff_ms': 50,
+      'grpc.max_reconnect_backoff_ms': 1000,
+    };
+    const runtimeService = serviceIn(root, 'runtime.v1.RuntimeService');
+    const imageService = serviceIn(root, 'runtime.v1.ImageService');
+    this.#runtime = new runtimeService(endpoint, credentials.createInsecure(), options);
+    this.#images = new imageService(endpoint, credentials.createInsecure(), options);
+    for (const [client, service] of [
+      [this.#runtime, runtimeService.service],
+      [this.#images, imageService.service],
+    ] as const) {
+      for (const [name, method] of Object.entries(service)) this.#paths.set(name, { client, ...method });
+    }
+  }
+
+  async version(signal?: AbortSignal): Promise<cri.RuntimeVersion> {
+    const reply = await this.#call('Version', { version: 'v1' }, deadlines.inspect, signal);
+    return {
+      runtimeName: readString(reply['runtimeName']),
+      runtimeVersion: readString(reply['runtimeVersion']),
+    };
+  }
+
+  async status(signal?: AbortSignal): Promise<readonly cri.RuntimeCondition[]> {
+    const reply = await this.#call('Status', { verbose: false }, deadlines.inspect, signal);
+    return readList(readObject(reply['status'])['conditions']).map((condition) => ({
+      type: readString(condition['type']),
+      status: condition['status'] === true,
+      reason: readString(condition['reason']),
+      message: readString(condition['message']),
+    }));
+  }
+
+  async runPodSandbox(config: cri.PodSandboxConfig, signal?: AbortSignal): Promise<string> {
+    const reply = await this.#call('RunPodSandbox', { config }, deadlines.create, signal);
+    return readString(reply['podSandboxId']);
+  }
+
+  async stopPodSandbox(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#callIfThere('StopPodSandbox', { podSandboxId: id }, deadlines.stop, signal);
+  }
+
+  async removePodSandbox(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#callIfThere('RemovePodSandbox', { podSandboxId: id }, deadlines.stop, signal);
+  }
+
+  async podSandboxStatus(id: string, signal?: AbortSignal): Promise<cri.SandboxStatus> {
+    const reply = await this.#call('PodSandboxStatus', { podSandboxId: id }, deadlines.inspect, signal);
+    return readSandboxStatus(readObject(reply['status']));
+  }
+
+  async listPodSandboxes(
+    filter: cri.LabelFilter = {},
+    signal?: AbortSignal,
+  ): Promise<readonly cri.Sandbox[]> {
+    const request = filter.labels === undefined ? {} : { filter: { labelSelector: filter.labels } };
+    const reply = await this.#call('ListPodSandbox', request, deadlines.inspect, signal);
+    return readList(reply['items']).map(readSandbox);
+  }
+
+  async createContainer(
+    sandboxId: string,
+    config: cri.ContainerConfig,
+    sandboxConfig: cri.PodSandboxConfig,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    const request = { podSandboxId: sandboxId, config, sandboxConfig };
+    const reply = await this.#call('CreateContainer', request, deadlines.create, signal);
+    return readString(reply['containerId']);
+  }
+
+  async startContainer(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#call('StartContainer', { containerId: id }, deadlines.create, signal);
+  }
+
+  async stopContainer(id: string, timeoutSeconds: number, signal?: AbortSignal): Promise<void> {
+    const request = { containerId: id, timeout: Math.max(0, Math.round(timeoutSeconds)) };
+    await this.#callIfThere('StopContainer', request, timeoutSeconds * 1000 + deadlines.stop, signal);
+  }
+
+  async removeContainer(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#callIfThere('RemoveContainer', { containerId: id }, deadlines.stop, signal);
+  }
+
+  async listContainers(
+    filter: cri.ContainerFilter = {},
+    signal?: AbortSignal,
+  ): Promise<readonly cri.RuntimeContainer[]> {
+    const wanted = {
+      ...(filter.labels === undefined ? {} : { labelSelector: filter.labels }),
+      ...(filter.sandboxId === undefined ? {} : { podSandboxId: filter.sandboxId }),
+    };
+    const reply = await this.#call('ListContainers', { filter: wanted }, deadlines.inspect, signal);
+    return readList(reply['containers']).map(readContainer);
+  }
+
+  async containerStatus(id: string, signal?: AbortSignal): Promise<cri.RuntimeContainerStatus> {
+    const reply = await this.#call('ContainerStatus', { containerId: id }, deadlines.inspect, signal);
+    return readContainerStatus(readObject(reply['status']));
+  }
+
+  async reopenContainerLog(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#call('ReopenContainerLog', { containerId: id }, deadlines.inspect, signal);
+  }
+
+  async execSync(
+    containerId: string,
+    command: readonly string[],
+    timeoutSeconds: number,
+    signal?: AbortSignal,
+  ): Promise<cri.ExecResult> {
+    const request = { containerId, cmd: command, timeout: timeoutSeconds };
+    // The runtime keeps the time; ours is the net below it.
+    const deadlineMs = timeoutSeconds > 0 ? timeoutSeconds * 1000 + 5000 : undefined;
+    const reply = await this.#call('ExecSync', request, deadlineMs, signal);
+    return {
+      stdout: readText(reply['stdout']),
+      stderr: readText(reply['stderr']),
+      exitCode: Number(reply['exitCode'] ?? 0),
+    };
+  }
+
+  async exec(options: cri.StreamOptions & { readonly command: readonly string[] }): Promise<string> {
+    const { command, ...stream } = options;
+    const reply = await this.#call('Exec', { ...stream, cmd: command }, deadlines.inspect, undefined);
+    return readString(reply['url']);
+  }
+
+  async attach(options: cri.StreamOptions): Promise<string> {
+    return readString((await this.#call('Attach', options, deadlines.inspect, undefined))['url']);
+  }
+
+  async portForward(sandboxId: string, ports: readonly number[]): Promise<string> {
+    const request = { podSandboxId: sandboxId, port: ports };
+    return readString((await this.#call('PortForward', request, deadlines.inspect, undefined))['url']);
+  }
+
+  async *events(signal: AbortSignal): AsyncIterable<cri.RuntimeEvent> {
+    const method = this.#method('GetContainerEvents');
+    const stream = method.client.makeServerStreamRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      {},
+    );
+    const cancel = (): void => {
+      stream.cancel();
+    };
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      for await (const message of stream) yield readEvent(readObject(message));
+    } catch (error) {
+      if (!signal.aborted) throw toCriError('GetContainerEvents', error);
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      stream.cancel();
+    }
+  }
+
+  async listImages(signal?: AbortSignal): Promise<readonly cri.RuntimeImage[]> {
+    return readList((await this.#call('ListImages', {}, deadlines.inspect, signal))['images']).map(readImage);
+  }
+
+  async imageStatus(image: string, signal?: AbortSignal): Promise<cri.RuntimeImage | undefined> {
+    const reply = await this.#call('ImageStatus', { image: { image } }, deadlines.inspect, signal);
+    const found = reply['image'];
+    return found === null || found === undefined ? undefined : readImage(readObject(found));
+  }
+
+  async pullImage(image: string, auth: cri.ImageAuth | undefined, signal?: AbortSignal): Promise<string> {
+    const request = { image: { image }, ...(auth === undefined ? {} : { auth }) };
+    return readString((await this.#call('PullImage', request, undefined, signal))['imageRef']);
+  }
+
+  async removeImage(image: string, signal?: AbortSignal): Promise<void> {
+    await this.#callIfThere('RemoveImage', { image: { image } }, deadlines.stop, signal);
+  }
+
+  close(): void {
+    this.#runtime.close();
+    this.#images.close();
+  }
+
+  #method(name: string): MethodOf {
+    const method = this.#paths.get(name);
+    if (method === undefined) throw new CriError('unimplemented', `the CRI description has no call ${name}`);
+    return method;
+  }
+
+  /** For calls where "it is not there" is the outcome that was asked for. */
+  async #callIfThere(
+    name: string,
+    request: object,
+    deadlineMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    try {
+      await this.#call(name, request, deadlineMs, signal);
+    } catch (error) {
+      if (!(error instanceof CriError && error.code === 'not-found')) throw error;
+    }
+  }
+
+  #call(
+    name: string,
+    request: object,
+    deadlineMs: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Reply> {
+    const method = this.#method(name);
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(new CriError('cancelled', `${name} was cancelled before it began`));
+        return;
+      }
+      const call = method.client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        request,
+        new Metadata(),
+        deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs },
+        (error, reply) => {
+          signal?.removeEventListener('abort', cancel);
+          if (error === null) resolve(readObject(reply));
+          else reject(toCriError(name, error));
+        },
+      );
+      const cancel = (): void => {
+        call.cancel();
+      };
+      signal?.addEventListener('abort', cancel, { once: true });
+    });
+  }
+}
+
+interface MethodOf {
+  readonly client: Client;
+  readonly path: string;
+  readonly requestSerialize: (value: object) => Buffer;
+  readonly responseDeserialize: (bytes: Buffer) => unknown;
+}
+
+const codes: Readonly<Partial<Record<number, cri.CriErrorCode>>> = {
+  [grpcStatus.NOT_FOUND]: 'not-found',
+  [grpcStatus.ALREADY_EXISTS]: 'already-exists',
+  [grpcStatus.INVALID_ARGUMENT]: 'invalid-argument',
+  [grpcStatus.UNIMPLEMENTED]: 'unimplemented',
+  [grpcStatus.DEADLINE_EXCEEDED]: 'deadline-exceeded',
+  [grpcStatus.CANCELLED]: 'cancelled',
+  [grpcStatus.UNAVAILABLE]: 'unavailable',
+};
+
+function toCriError(call: string, error: unknown): CriError {
+  const { code, details } = error as Partial<ServiceError>;
+  const text = details ?? (error instanceof Error ? error.message : String(error));
+  return new CriError(codes[code ?? -1] ?? 'failed', text === '' ? `${call} failed` : text, { cause: error });
+}
+
+function readText(value: unknown): string {
+  return Buffer.isBuffer(value) ? value.toString('utf8') : readString(value);
+}
