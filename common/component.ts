@@ -11,14 +11,9 @@ import { Command } from 'commander';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createLogger } from './log.js';
 import type { Logger, LogLevel } from './log.js';
+import { exitCodes, UsageError } from './usage-error.js';
 
-/** Exit codes of every Knarr process. */
-export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
-
-/** A mistake of the one who started the process: shown as one line, without a stack, exit code 2. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
+export { exitCodes, UsageError };
 
 export interface ComponentContext {
   readonly log: Logger;
