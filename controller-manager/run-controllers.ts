@@ -1,0 +1,69 @@
+/** Puts client, informers, events and the chosen controllers together and runs them until the signal aborts. */
+import { hostname } from 'node:os';
+import type { Clock } from '../common/clock.js';
+import { systemClock } from '../common/clock.js';
+import { UsageError } from '../common/component.js';
+import type { Logger } from '../common/log.js';
+import { createEventBroadcaster } from '../client/event-recorder.js';
+import { createInformerFactory } from '../client/informer.js';
+import type { ApiClient } from '../client/types.js';
+import type { ControllerDefinition, ControllerManagerSettings } from './controller-definition.js';
+
+export interface RunControllersOptions {
+  readonly client: ApiClient;
+  readonly definitions: readonly ControllerDefinition[];
+  readonly settings: ControllerManagerSettings;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+}
+
+/**
+ * Runs until the signal aborts. When one part fails, all others are stopped and awaited, and the failure is thrown:
+ * half a controller manager would look healthy and not be.
+ */
+export async function runControllers(options: RunControllersOptions, signal: AbortSignal): Promise<void> {
+  const { client, log, clock = systemClock, random = Math.random } = options;
+  const informers = createInformerFactory({ client, log, clock, random });
+  const broadcaster = createEventBroadcaster({ client, log, clock });
+  const eventRecorder = (component: string) => broadcaster.recorder(component, hostname());
+  const context = { client, informers, log, clock, random, settings: options.settings, eventRecorder };
+  const controllers = options.definitions.map((definition) => definition.create(context));
+  const stop = new AbortController();
+  const stopAll = (): void => {
+    stop.abort(signal.reason);
+  };
+  signal.addEventListener('abort', stopAll, { once: true });
+  if (signal.aborted) stopAll();
+  const parts = [informers, broadcaster, ...controllers].map(async (part) => {
+    try {
+      await part.run(stop.signal);
+    } catch (error) {
+      stop.abort(error);
+      throw error;
+    }
+  });
+  const ended = await Promise.allSettled(parts);
+  signal.removeEventListener('abort', stopAll);
+  for (const result of ended) {
+    if (result.status === 'rejected') throw result.reason;
+  }
+}
+
+/** The controllers that `--controllers` names: `*`, or names; `-name` leaves one out. Throws UsageError for others. */
+export function chooseControllers(
+  definitions: readonly ControllerDefinition[],
+  choice: string,
+): readonly ControllerDefinition[] {
+  const words = choice.split(',').map((word) => word.trim());
+  const known = new Set(definitions.map(({ name }) => name));
+  for (const word of words) {
+    const name = word.replace(/^-/, '');
+    if (name !== '*' && !known.has(name)) {
+      throw new UsageError(`--controllers: there is no controller "${name}", only ${[...known].join(', ')}`);
+    }
+  }
+  return definitions.filter(
+    ({ name }) => !words.includes(`-${name}`) && (words.includes('*') || words.includes(name)),
+  );
+}
