@@ -1,0 +1,234 @@
+/**
+ * The pure core of the memory and embedded backends: the current record of each key, and the events since the
+ * last compaction. A past revision is read by undoing the events after it, so nothing is stored twice.
+ *
+ * Invariant: `history` holds exactly one event for each revision in (historyBase, revision], in order.
+ */
+import { prefixEnd, SortedMap } from '../../../../common/sorted-map.js';
+import { StoreError } from '../../store.js';
+import type { RangeOptions, RangeResult, StoredRecord, StoreEvent } from '../../store.js';
+import type { LogEntry } from './journal.js';
+
+/** An empty store is at revision 1, as in etcd, because 0 means "any version" to Kubernetes clients. */
+export const emptyRevision = 1;
+
+export class MultiVersionState {
+  readonly #latest = new SortedMap<StoredRecord>();
+  readonly #history: StoreEvent[] = [];
+  #revision = emptyRevision;
+  #compactRevision = 0;
+  #historyBytes = 0;
+  #liveBytes = 0;
+
+  /** The revision before that of `history[0]`. */
+  get #historyBase(): number {
+    return Math.max(emptyRevision, this.#compactRevision);
+  }
+
+  #historyIndexAfter(revision: number): number {
+    return Math.max(0, revision - this.#historyBase);
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get compactRevision(): number {
+    return this.#compactRevision;
+  }
+
+  /** Value bytes that only the history holds on to, roughly: one value for each event. */
+  get historyBytes(): number {
+    return this.#historyBytes;
+  }
+
+  get liveBytes(): number {
+    return this.#liveBytes;
+  }
+
+  get historyLength(): number {
+    return this.#history.length;
+  }
+
+  get(key: string): StoredRecord | undefined {
+    return this.#latest.get(key);
+  }
+
+  /** Applies the next write. Its revision must be the next one. */
+  apply(entry: LogEntry): StoreEvent {
+    if (entry.revision !== this.#revision + 1) {
+      throw new StoreError(
+        'corrupt',
+        `the log goes on with revision ${entry.revision} after ${this.#revision}`,
+      );
+    }
+    const event = this.#install(entry);
+    this.#revision = entry.revision;
+    if (event === undefined)
+      throw new StoreError('corrupt', `revision ${entry.revision} deletes a key that is not there`);
+    this.#history.push(event);
+    this.#historyBytes += eventBytes(event);
+    return event;
+  }
+
+  /**
+   * Rebuilds the state from a log: entries up to `compactRevision` are what compaction left (with gaps, no
+   * history), those after it are complete. Returns the revisions of entries that an interrupted compaction
+   * should have dropped. Throws `corrupt`.
+   */
+  restore(entries: Iterable<LogEntry>, compactRevision: number): number[] {
+    const leftOver: number[] = [];
+    this.#compactRevision = compactRevision;
+    for (const entry of entries) {
+      if (entry.revision > compactRevision) {
+        this.#revision = Math.max(this.#revision, compactRevision);
+        this.apply(entry);
+        continue;
+      }
+      const superseded = this.#latest.get(entry.key);
+      if (superseded !== undefined) leftOver.push(superseded.modRevision);
+      if (entry.type === 'delete') leftOver.push(entry.revision);
+      this.#install(entry);
+    }
+    this.#revision = Math.max(this.#revision, compactRevision);
+    return leftOver;
+  }
+
+  #install(entry: LogEntry): StoreEvent | undefined {
+    const previous = this.#latest.get(entry.key);
+    this.#liveBytes -= previous?.value.byteLength ?? 0;
+    if (entry.type === 'delete') {
+      this.#latest.delete(entry.key);
+      // One string for the key, however long the history is.
+      return previous && { type: 'delete', key: previous.key, revision: entry.revision, previous };
+    }
+    const record: StoredRecord = {
+      key: previous?.key ?? entry.key,
+      value: entry.value,
+      createRevision: entry.createRevision,
+      modRevision: entry.revision,
+    };
+    this.#liveBytes += record.value.byteLength;
+    this.#latest.set(record.key, record);
+    return { type: 'put', record, previous };
+  }
+
+  range(options: RangeOptions): RangeResult {
+    const revision = options.revision ?? this.#revision;
+    if (revision > this.#revision) {
+      throw new StoreError('future-revision', `revision ${revision} is above ${this.#revision}`);
+    }
+    if (revision < this.#compactRevision) throw this.#compacted(revision);
+    const from =
+      options.startKey !== undefined && options.startKey > options.prefix ? options.startKey : options.prefix;
+    const end = prefixEnd(options.prefix);
+    if (end !== undefined && from >= end) return { records: [], revision, remaining: 0 };
+    return revision === this.#revision
+      ? this.#rangeNow(from, end, options.limit)
+      : this.#rangeBefore(revision, from, end, options.limit);
+  }
+
+  #rangeNow(from: string, end: string | undefined, limit = Infinity): RangeResult {
+    const records: StoredRecord[] = [];
+    for (const [, record] of this.#latest.entries(from, end)) {
+      if (records.length >= limit) break;
+      records.push(record);
+    }
+    const total = records.length < limit ? records.length : this.#latest.rank(end) - this.#latest.rank(from);
+    return { records, revision: this.#revision, remaining: total - records.length };
+  }
+
+  #rangeBefore(revision: number, from: string, end: string | undefined, limit = Infinity): RangeResult {
+    const changed = new Map<string, StoredRecord | undefined>();
+    for (let i = this.#historyIndexAfter(revision); i < this.#history.length; i++) {
+      const event = this.#history[i] as StoreEvent;
+      const key = eventKey(event);
+      if (key < from || (end !== undefined && key >= end) || changed.has(key)) continue;
+      changed.set(key, event.previous);
+    }
+    const old = [...changed.values()].filter((record) => record !== undefined);
+    old.sort((a, b) => (a.key < b.key ? -1 : 1));
+    let total = this.#latest.rank(end) - this.#latest.rank(from) + old.length;
+    for (const key of changed.keys()) if (this.#latest.has(key)) total--;
+
+    const records: StoredRecord[] = [];
+    let nextOld = 0;
+    for (const [key, record] of this.#latest.entries(from, end)) {
+      for (; records.length < limit && (old[nextOld]?.key ?? key) < key; nextOld++) {
+        records.push(old[nextOld] as StoredRecord);
+      }
+      if (records.length >= limit) break;
+      if (!changed.has(key)) records.push(record);
+    }
+    for (; records.length < limit && nextOld < old.length; nextOld++) {
+      records.push(old[nextOld] as StoredRecord);
+    }
+    return { records, revision, remaining: total - records.length };
+  }
+
+  /**
+   * Events of a prefix after `afterRevision`, up to about `maxBytes` of values, and the revision up to which they
+   * are complete. Throws `compacted` when some of them are gone.
+   */
+  eventsAfter(
+    afterRevision: number,
+    prefix: string,
+    maxBytes: number,
+  ): { readonly events: StoreEvent[]; readonly revision: number } {
+    if (afterRevision < this.#compactRevision) throw this.#compacted(afterRevision);
+    const events: StoreEvent[] = [];
+    let bytes = 0;
+    let revision = Math.max(afterRevision, this.#revision);
+    for (let i = this.#historyIndexAfter(afterRevision); i < this.#history.length; i++) {
+      const event = this.#history[i] as StoreEvent;
+      if (!eventKey(event).startsWith(prefix)) continue;
+      events.push(event);
+      bytes += eventBytes(event);
+      if (bytes >= maxBytes) {
+        revision = eventRevision(event);
+        break;
+      }
+    }
+    return { events, revision };
+  }
+
+  /** Log entries that nobody can read any more once history before `revision` is forgotten. */
+  supersededBy(compactRevision: number): number[] {
+    const dropped: number[] = [];
+    for (const event of this.#history) {
+      const revision = eventRevision(event);
+      if (revision > compactRevision) break;
+      if (event.previous !== undefined) dropped.push(event.previous.modRevision);
+      if (event.type === 'delete') dropped.push(revision);
+    }
+    return dropped;
+  }
+
+  /** Forgets the events up to `compactRevision`; the state as of it stays readable. */
+  compact(compactRevision: number): void {
+    if (compactRevision <= this.#compactRevision) return;
+    const dropped = this.#history.splice(0, this.#historyIndexAfter(compactRevision));
+    for (const event of dropped) this.#historyBytes -= eventBytes(event);
+    this.#compactRevision = compactRevision;
+  }
+
+  #compacted(revision: number): StoreError {
+    return new StoreError(
+      'compacted',
+      `revision ${revision} is gone: history begins at ${this.#compactRevision}`,
+      { compactRevision: this.#compactRevision },
+    );
+  }
+}
+
+export function eventKey(event: StoreEvent): string {
+  return event.type === 'put' ? event.record.key : event.key;
+}
+
+export function eventRevision(event: StoreEvent): number {
+  return event.type === 'put' ? event.record.modRevision : event.revision;
+}
+
+function eventBytes(event: StoreEvent): number {
+  return event.type === 'put' ? event.record.value.byteLength : 0;
+}

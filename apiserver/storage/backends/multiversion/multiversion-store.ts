@@ -1,0 +1,434 @@
+/**
+ * A Store over a Journal: compare-and-swap and revisions are decided in memory, one writer makes groups of
+ * writes durable, and only then do reads, watches and the caller learn of them.
+ *
+ * The idea of a group commit is that of DeWitt et al., "Implementation techniques for main memory database
+ * systems" (1984): while one group is on its way to the disk, the next one gathers.
+ */
+import { systemClock } from '../../../../common/clock.js';
+import type { Clock } from '../../../../common/clock.js';
+import type { Logger } from '../../../../common/log.js';
+import { StoreError } from '../../store.js';
+import type {
+  CreateResult,
+  DeleteResult,
+  RangeOptions,
+  RangeResult,
+  Store,
+  StoredRecord,
+  StoreStatus,
+  UpdateResult,
+  WatchBatch,
+} from '../../store.js';
+import { ExpiryQueue } from './expiry-queue.js';
+import type { Expiry } from './expiry-queue.js';
+import { chooseCompactRevision, defaultRetention } from './history-retention.js';
+import type { RetentionLimits, RevisionMark } from './history-retention.js';
+import type { Journal, LogEntry } from './journal.js';
+import type { MultiVersionState } from './multiversion-state.js';
+
+export interface MultiVersionStoreOptions {
+  /** `memory` or `embedded`, for {@link StoreStatus}. */
+  readonly backend: string;
+  readonly journal: Journal;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  readonly retention?: Partial<RetentionLimits>;
+  /** Records of `state` that expire: key and time. */
+  readonly expiries?: Iterable<Expiry>;
+}
+
+/** Writes that wait for the disk. Above either limit a write is refused as `unavailable`, to be tried again. */
+const pendingLimit = { writes: 20_000, bytes: 128 * 1024 * 1024 };
+/** A group is cut here, so that one acknowledgement never waits for an endless group. */
+const groupLimit = { writes: 2_000, bytes: 16 * 1024 * 1024 };
+/** etcd's default is 1.5 MiB a request; a value above this would stall the group behind it. */
+const valueLimitBytes = 8 * 1024 * 1024;
+/** One batch of a watch; more follows in the next. */
+const watchBatchBytes = 1024 * 1024;
+const markIntervalMs = 10_000;
+const retentionIntervalMs = 60_000;
+const expiryIntervalMs = 1_000;
+
+interface PendingWrite {
+  readonly entry: LogEntry;
+  readonly durable: PromiseWithResolvers;
+}
+
+/** A key as the next write will find it, which readers may not see yet. */
+interface Head {
+  readonly record: StoredRecord | undefined;
+  /** Resolves once the head is durable; undefined when it is. */
+  readonly durable: Promise<void> | undefined;
+}
+
+export class MultiVersionStore implements Store {
+  readonly #state: MultiVersionState;
+  readonly #options: MultiVersionStoreOptions;
+  readonly #clock: Clock;
+  readonly #retention: RetentionLimits;
+
+  /** Revision given to the last write accepted; the state's is that of the last durable one. */
+  #lastRevision: number;
+  readonly #heads = new Map<string, { record: StoredRecord | undefined; write: PendingWrite }>();
+  #queue: PendingWrite[] = [];
+  #pendingWrites = 0;
+  #pendingBytes = 0;
+  #writer: Promise<void> | undefined;
+  #failure: StoreError | undefined;
+
+  /** Each is called when there is something new to see, or at the end. */
+  readonly #idleWatches = new Set<() => void>();
+  readonly #expiries = new ExpiryQueue();
+  #cancelExpiry: (() => void) | undefined;
+  #marks: RevisionMark[] = [];
+  #cancelRetention: (() => void) | undefined;
+  #forgetting = false;
+  #compacting: Promise<void> = Promise.resolve();
+  readonly #closing = new AbortController();
+  #closed: Promise<void> | undefined;
+
+  constructor(state: MultiVersionState, options: MultiVersionStoreOptions) {
+    this.#state = state;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#retention = { ...defaultRetention, ...options.retention };
+    this.#lastRevision = state.revision;
+    this.#marks.push({ atMs: this.#clock.now(), revision: state.revision });
+    for (const expiry of options.expiries ?? []) this.#expiries.add(expiry);
+    this.#scheduleExpiry();
+  }
+
+  async get(key: string): Promise<{ record: StoredRecord | undefined; revision: number }> {
+    this.#mustBeOpen();
+    return { record: this.#state.get(key), revision: this.#state.revision };
+  }
+
+  async range(options: RangeOptions): Promise<RangeResult> {
+    this.#mustBeOpen();
+    return this.#state.range(options);
+  }
+
+  async create(key: string, value: Uint8Array, options?: { ttlSeconds?: number }): Promise<CreateResult> {
+    this.#mustBeWritable(value);
+    const head = this.#head(key);
+    if (head.record !== undefined) {
+      await head.durable;
+      return { kind: 'exists', record: head.record };
+    }
+    return { kind: 'created', revision: await this.#put(key, value, undefined, options?.ttlSeconds) };
+  }
+
+  async update(
+    key: string,
+    value: Uint8Array,
+    expectedModRevision: number,
+    options?: { ttlSeconds?: number },
+  ): Promise<UpdateResult> {
+    this.#mustBeWritable(value);
+    const head = this.#head(key);
+    if (head.record?.modRevision !== expectedModRevision) {
+      await head.durable;
+      return { kind: 'conflict', current: head.record };
+    }
+    return { kind: 'updated', revision: await this.#put(key, value, head.record, options?.ttlSeconds) };
+  }
+
+  async delete(key: string, expectedModRevision: number): Promise<DeleteResult> {
+    this.#mustBeWritable();
+    const head = this.#head(key);
+    if (head.record?.modRevision !== expectedModRevision) {
+      await head.durable;
+      return { kind: 'conflict', current: head.record };
+    }
+    const revision = await this.#remove(key);
+    return { kind: 'deleted', revision, record: head.record };
+  }
+
+  async *watch(options: {
+    readonly prefix: string;
+    readonly afterRevision: number;
+    readonly signal: AbortSignal;
+  }): AsyncGenerator<WatchBatch> {
+    this.#mustBeOpen();
+    const { prefix, signal } = options;
+    let wake = (): void => undefined;
+    const onAbort = (): void => {
+      wake();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      let seen = options.afterRevision;
+      while (!signal.aborted && !this.#closing.signal.aborted) {
+        const batch = this.#state.eventsAfter(seen, prefix, watchBatchBytes);
+        if (batch.revision > seen) {
+          seen = batch.revision;
+          yield batch;
+          continue;
+        }
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          this.#idleWatches.add(resolve);
+        });
+        this.#idleWatches.delete(wake);
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      this.#idleWatches.delete(wake);
+    }
+  }
+
+  async compact(revision: number): Promise<void> {
+    this.#mustBeWritable();
+    if (revision > this.#state.revision) {
+      throw new StoreError('future-revision', `revision ${revision} is above ${this.#state.revision}`);
+    }
+    // One after the other: each drops what the one before left.
+    const turn = this.#compacting.then(() => this.#compactNow(revision));
+    this.#compacting = turn.then(
+      () => undefined,
+      () => undefined, // handed to the caller of this turn, not to the next one
+    );
+    await turn;
+  }
+
+  async #compactNow(revision: number): Promise<void> {
+    if (revision <= this.#state.compactRevision) return;
+    await this.#options.journal.compact(revision, this.#state.supersededBy(revision));
+    this.#state.compact(revision);
+  }
+
+  async status(): Promise<StoreStatus> {
+    this.#mustBeOpen();
+    return {
+      backend: this.#options.backend,
+      revision: this.#state.revision,
+      compactRevision: this.#state.compactRevision,
+      sizeBytes: Math.max(this.#options.journal.sizeBytes(), this.#state.liveBytes),
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#cancelExpiry?.();
+    this.#cancelRetention?.();
+    this.#closing.abort();
+    this.#wakeWatches();
+    await this.#writer;
+    await this.#compacting;
+    await this.#options.journal.close();
+  }
+
+  #head(key: string): Head {
+    const pending = this.#heads.get(key);
+    if (pending !== undefined) return { record: pending.record, durable: pending.write.durable.promise };
+    return { record: this.#state.get(key), durable: undefined };
+  }
+
+  async #put(
+    key: string,
+    value: Uint8Array,
+    previous: StoredRecord | undefined,
+    ttlSeconds: number | undefined,
+  ): Promise<number> {
+    const revision = this.#lastRevision + 1;
+    const createRevision = previous?.createRevision ?? revision;
+    const expiresAtMs = ttlSeconds === undefined ? undefined : this.#clock.now() + ttlSeconds * 1000;
+    const entry: LogEntry = { revision, type: 'put', key, createRevision, value, expiresAtMs };
+    await this.#submit(entry, { key, value, createRevision, modRevision: revision });
+    return revision;
+  }
+
+  async #remove(key: string): Promise<number> {
+    const revision = this.#lastRevision + 1;
+    const value = new Uint8Array(0);
+    await this.#submit(
+      { revision, type: 'delete', key, createRevision: revision, value, expiresAtMs: undefined },
+      undefined,
+    );
+    return revision;
+  }
+
+  #submit(entry: LogEntry, record: StoredRecord | undefined): Promise<void> {
+    const write: PendingWrite = { entry, durable: withResolvers() };
+    this.#lastRevision = entry.revision;
+    this.#heads.set(entry.key, { record, write });
+    this.#queue.push(write);
+    this.#pendingWrites++;
+    this.#pendingBytes += entry.value.byteLength;
+    this.#writer ??= this.#writeGroups();
+    return write.durable.promise;
+  }
+
+  /** The one writer. Runs while there is something to write; never rejects. */
+  async #writeGroups(): Promise<void> {
+    // Writes of the same turn of the event loop go together.
+    await Promise.resolve();
+    while (this.#queue.length > 0 && this.#failure === undefined) {
+      const group = this.#takeGroup();
+      try {
+        await this.#options.journal.append(group.map((write) => write.entry));
+        this.#publish(group);
+      } catch (error) {
+        this.#fail(error, group);
+      }
+    }
+    this.#writer = undefined;
+  }
+
+  #takeGroup(): PendingWrite[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#queue.length && count < groupLimit.writes && bytes < groupLimit.bytes) {
+      bytes += (this.#queue[count] as PendingWrite).entry.value.byteLength;
+      count++;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  #publish(group: readonly PendingWrite[]): void {
+    for (const write of group) {
+      const { entry } = write;
+      this.#state.apply(entry);
+      this.#settle(write);
+      if (entry.expiresAtMs !== undefined) {
+        this.#expiries.add({ key: entry.key, revision: entry.revision, atMs: entry.expiresAtMs });
+      }
+    }
+    for (const write of group) write.durable.resolve();
+    this.#wakeWatches();
+    this.#scheduleExpiry();
+    this.#retain();
+  }
+
+  #wakeWatches(): void {
+    for (const wake of this.#idleWatches) wake();
+  }
+
+  #settle(write: PendingWrite): void {
+    this.#pendingWrites--;
+    this.#pendingBytes -= write.entry.value.byteLength;
+    if (this.#heads.get(write.entry.key)?.write === write) this.#heads.delete(write.entry.key);
+  }
+
+  /** After a failed commit nobody knows what is on the disk: no write is accepted until the store is reopened. */
+  #fail(cause: unknown, group: readonly PendingWrite[]): void {
+    this.#options.log.error('a commit failed; no more writes are accepted until a restart', { err: cause });
+    this.#failure = new StoreError('unavailable', 'the store refuses writes since a commit failed', {
+      cause,
+    });
+    const ambiguous = new StoreError('ambiguous', 'the commit failed and may or may not have been applied', {
+      cause,
+    });
+    for (const write of group) {
+      this.#settle(write);
+      write.durable.reject(ambiguous);
+    }
+    for (const write of this.#queue.splice(0)) {
+      this.#settle(write);
+      write.durable.reject(this.#failure);
+    }
+  }
+
+  #scheduleExpiry(): void {
+    const nextAtMs = this.#expiries.nextAtMs;
+    if (nextAtMs === undefined || this.#cancelExpiry !== undefined || this.#closing.signal.aborted) return;
+    // The timer waits longer than a day in steps, and is set again when it was too early.
+    const delayMs = Math.min(Math.max(expiryIntervalMs, nextAtMs - this.#clock.now()), 86_400_000);
+    this.#cancelExpiry = this.#clock.schedule(delayMs, () => {
+      this.#expire();
+      this.#cancelExpiry = undefined;
+      this.#scheduleExpiry();
+    });
+  }
+
+  #expire(): void {
+    if (this.#failure !== undefined) return;
+    for (const due of this.#expiries.takeDue(this.#clock.now(), pendingLimit.writes)) {
+      if (this.#head(due.key).record?.modRevision !== due.revision) continue;
+      this.#remove(due.key).catch((error: unknown) => {
+        // The failed commit itself was logged; after a restart the record is due again.
+        this.#options.log.debug('an expired record could not be removed', { key: due.key, err: error });
+      });
+    }
+  }
+
+  #retain(): void {
+    const now = this.#clock.now();
+    if (now - (this.#marks.at(-1)?.atMs ?? 0) >= markIntervalMs) {
+      this.#marks.push({ atMs: now, revision: this.#state.revision });
+    }
+    if (
+      this.#state.historyLength > this.#retention.maxRevisions ||
+      this.#state.historyBytes > this.#retention.maxBytes
+    ) {
+      this.#forget();
+    } else if (!this.#closing.signal.aborted) {
+      this.#cancelRetention ??= this.#clock.schedule(retentionIntervalMs, () => {
+        this.#cancelRetention = undefined;
+        this.#forget();
+      });
+    }
+  }
+
+  #forget(): void {
+    const now = this.#clock.now();
+    const revision = chooseCompactRevision(
+      {
+        revision: this.#state.revision,
+        length: this.#state.historyLength,
+        bytes: this.#state.historyBytes,
+      },
+      this.#marks,
+      now,
+      this.#retention,
+    );
+    const expired = this.#marks.findLastIndex((mark) => mark.atMs <= now - this.#retention.minAgeMs);
+    this.#marks = this.#marks.slice(Math.max(0, expired));
+    if (revision === undefined || this.#forgetting || this.#failure !== undefined) return;
+    this.#forgetting = true;
+    this.compact(revision)
+      .catch((error: unknown) => {
+        this.#options.log.error('history could not be compacted', { err: error });
+      })
+      .finally(() => {
+        this.#forgetting = false;
+      });
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closing.signal.aborted) throw new StoreError('closed', 'the store is closed');
+  }
+
+  #mustBeWritable(value?: Uint8Array): void {
+    this.#mustBeOpen();
+    if (this.#failure !== undefined) throw this.#failure;
+    if (value !== undefined && value.byteLength > valueLimitBytes) {
+      throw new StoreError('too-large', `a value of ${value.byteLength} bytes is above ${valueLimitBytes}`);
+    }
+    if (this.#pendingWrites >= pendingLimit.writes || this.#pendingBytes >= pendingLimit.bytes) {
+      throw new StoreError('unavailable', 'too many writes are waiting for the disk');
+    }
+  }
+}
+
+interface PromiseWithResolvers {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (reason: Error) => void;
+}
+
+/** Promise.withResolvers comes with Node 22. */
+function withResolvers(): PromiseWithResolvers {
+  let resolve!: () => void;
+  let reject!: (reason: Error) => void;
+  const promise = new Promise<void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}
