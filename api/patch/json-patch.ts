@@ -1,9 +1,85 @@
-/** RFC 6902 JSON Patch. */
+/** RFC 6902 JSON Patch, by the rfc6902 package; this file adds what a server must refuse. */
+import { applyPatch, Pointer } from 'rfc6902';
+import type { Operation } from 'rfc6902';
+import { StatusError } from '../status-error.js';
+import { isJsonObject } from './merge-patch.js';
+
+/** As many as Kubernetes allows. */
+const maxOperations = 10_000;
+const operationNames: ReadonlySet<unknown> = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test']);
 
 /**
- * The patched copy of `current`. `patch` is the parsed body. Throws StatusError: BadRequest for a patch that is not one,
- * Invalid (422) for an operation that cannot be applied (a failed `test` included).
+ * The patched copy of `current`; the operations hold all together or not at all. `patch` is the parsed body. Throws
+ * StatusError: BadRequest for what is no JSON Patch, RequestEntityTooLarge for too many operations, Invalid for an operation
+ * that cannot be carried out (a failed `test` included).
  */
-export function applyJsonPatch(_current: unknown, _patch: unknown): unknown {
-  throw new Error('under construction');
+export function applyJsonPatch(current: unknown, patch: unknown): unknown {
+  const operations = readOperations(patch);
+  let document: unknown = structuredClone(current);
+  for (const operation of operations) document = applyOperation(document, operation);
+  return document;
+}
+
+function readOperations(patch: unknown): Operation[] {
+  if (!Array.isArray(patch)) throw new StatusError('BadRequest', 'a JSON patch must be a list of operations');
+  if (patch.length > maxOperations) {
+    throw new StatusError(
+      'RequestEntityTooLarge',
+      `The allowed maximum operations in a JSON patch is ${String(maxOperations)}, got ${String(patch.length)}`,
+    );
+  }
+  return patch.map((operation: unknown) => {
+    if (!isJsonObject(operation) || !operationNames.has(operation.op))
+      throw new StatusError(
+        'BadRequest',
+        `unexpected kind of JSON patch operation: ${JSON.stringify(operation)}`,
+      );
+    for (const member of operation.op === 'move' || operation.op === 'copy' ? ['path', 'from'] : ['path']) {
+      const pointer = operation[member];
+      if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/')))
+        throw new StatusError(
+          'BadRequest',
+          `invalid ${member} in a JSON patch operation: ${JSON.stringify(pointer)}`,
+        );
+    }
+    return operation as unknown as Operation;
+  });
+}
+
+function applyOperation(document: unknown, operation: Operation): unknown {
+  // The package does not replace the root itself.
+  if (operation.path === '' && (operation.op === 'add' || operation.op === 'replace'))
+    return structuredClone(operation.value as unknown);
+  requireElementIndex(document, operation);
+  const [failure] = applyPatch(document, [operation]);
+  if (failure !== null && failure !== undefined)
+    throw unprocessable(
+      operation.op === 'test'
+        ? `testing value ${operation.path} failed: test failed`
+        : `${operation.op} operation does not apply: ${operation.path}: ${failure.message}`,
+    );
+  return document;
+}
+
+/** The last step into a list must be an index within it, or `-` behind its end: the package would write beside it. */
+function requireElementIndex(document: unknown, operation: Operation): void {
+  const end = Pointer.fromJSON(operation.path).evaluate(document);
+  const parent: unknown = end.parent;
+  if (!Array.isArray(parent)) return;
+  const inserts = operation.op === 'add' || operation.op === 'move' || operation.op === 'copy';
+  if (inserts && end.key === '-') return;
+  const index = /^(?:0|[1-9][0-9]*)$/.test(end.key) ? Number(end.key) : Infinity;
+  if (index >= parent.length + (inserts ? 1 : 0))
+    throw unprocessable(
+      `${operation.op} operation does not apply: ${operation.path}: no such element in the list`,
+    );
+}
+
+/** The answer of Kubernetes' apiserver to a patch that is well formed and cannot be applied. */
+function unprocessable(detail: string): StatusError {
+  return new StatusError(
+    'Invalid',
+    `the server rejected our request due to an error in our request: ${detail}`,
+    { details: { causes: [{ reason: 'UnexpectedServerResponse', message: detail }] } },
+  );
 }

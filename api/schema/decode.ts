@@ -192,7 +192,7 @@ class Compiler {
       for (let index = 0; index < value.length; index++) {
         walk.path[depth] = index;
         const item: unknown = value[index];
-        list[index] = item === null ? this.#zero(ref.of, walk) : element(item, walk);
+        list[index] = item === null ? (this.#zero(ref.of, walk) ?? null) : element(item, walk);
       }
       walk.path.length = depth;
       return list;
@@ -213,7 +213,7 @@ class Compiler {
           continue;
         }
         walk.path.push({ key });
-        put(map, key, item === null ? this.#zero(ref.of, walk) : element(item, walk));
+        put(map, key, item === null ? (this.#zero(ref.of, walk) ?? null) : element(item, walk));
         walk.path.pop();
       }
       return map;
