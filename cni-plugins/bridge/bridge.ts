@@ -31,8 +31,17 @@ import { readBridgeConfig } from './config.js';
 import type { BridgeConfig } from './config.js';
 import { ipam } from './ipam.js';
 
-/** Removes a host device; replaced by the daemon with a way that does not hold up its other callers. */
-export type RemoveLink = (netlink: NetlinkSocket, name: string) => Promise<void>;
+/**
+ * Removes a host device; one that is not there is fine. The daemon has a way of its own that does not hold up
+ * its other callers.
+ */
+export type RemoveLink = (name: string) => Promise<void>;
+
+const removeLinkAndWait: RemoveLink = async (name) => {
+  withHost((host) => {
+    deleteLink(host, name);
+  });
+};
 
 const hostNamePrefix = 'knv';
 const hostNamePattern = /^knv[0-9a-f]{12}$/;
@@ -43,11 +52,7 @@ export function hostLinkName(attachment: Attachment): string {
   return hostNamePrefix + digest.digest('hex').slice(0, 12);
 }
 
-export function createBridgePlugin(
-  removeLink: RemoveLink = async (netlink, name) => {
-    deleteLink(netlink, name);
-  },
-): Plugin {
+export function createBridgePlugin(removeLink = removeLinkAndWait): Plugin {
   return {
     name: 'bridge',
 
@@ -70,12 +75,7 @@ export function createBridgePlugin(
     async delete(call): Promise<void> {
       const config = readBridgeConfig(call.config);
       // The device first: an address may be given to somebody else as soon as it is back.
-      const host = new NetlinkSocket(families.route);
-      try {
-        await removeLink(host, hostLinkName(call));
-      } finally {
-        host.close();
-      }
+      await removeLink(hostLinkName(call));
       await ipam.delete(config.ipamType, call);
     },
 

@@ -14,7 +14,7 @@ const RTM = {
   newRoute: 24,
   getRoute: 26,
 };
-const IFLA = { address: 1, name: 3, mtu: 4, master: 10, linkInfo: 18, namespaceFd: 28 };
+const IFLA = { address: 1, name: 3, mtu: 4, master: 10, linkInfo: 18, group: 27, namespaceFd: 28 };
 const IFLA_INFO = { kind: 1, data: 2, slaveKind: 4, slaveData: 5 };
 const VETH_INFO_PEER = 1;
 const IFLA_BRPORT_MODE = 4;
@@ -156,13 +156,18 @@ export function deleteLink(netlink: NetlinkSocket, name: string): void {
   }
 }
 
-/** Like `deleteLink`, with the kernel's wait (17 ms, an RCU grace period) on a worker thread. */
-export async function deleteLinkAsync(netlink: NetlinkSocket, name: string): Promise<void> {
-  try {
-    await netlink.requestAsync(deletion(name));
-  } catch (error) {
-    if (!isNetlinkError(error, 'ENODEV')) throw error;
-  }
+/** Takes a device out of service at once: down, no port of a bridge any more, and a member of `group`. */
+export function retireLink(netlink: NetlinkSocket, name: string, group: number): void {
+  const writer = new MessageWriter(256).begin(RTM.newLink, flags.acknowledge);
+  writer.u8(0).u8(0).u16(0).u32(0).u32(0).u32(IFF_UP);
+  writer.attributeString(IFLA.name, name).attributeU32(IFLA.master, 0).attributeU32(IFLA.group, group);
+  netlink.request(writer.finish(), 1);
+}
+
+/** Removes all devices of a group, with the kernel's wait (17 ms, an RCU grace period) on a worker thread. */
+export async function deleteLinkGroup(netlink: NetlinkSocket, group: number): Promise<void> {
+  const writer = new MessageWriter(256).begin(RTM.deleteLink, flags.acknowledge);
+  await netlink.requestAsync(linkHeader(writer, 0).attributeU32(IFLA.group, group).finish());
 }
 
 export function addAddress(
