@@ -1,0 +1,163 @@
+/**
+ * Makes sure that a container's image is there, by its pull policy.
+ *
+ * Pulls of one image are shared by all Pods that wait for it, and only a few images are pulled at a time. A failed
+ * pull is not repeated before its backoff is over (10 s, doubled up to 5 minutes, per Pod and image). What is present
+ * is remembered for a short time, so that a storm of starts does not ask for each container.
+ */
+import type { Container, Pod } from '../../api/generated/core-v1.js';
+import type { EventRecorder } from '../../client/types.js';
+import { backoffDelayMs } from '../../common/backoff.js';
+import type { Clock } from '../../common/clock.js';
+import { isCriError } from '../cri/runtime.js';
+import { unlessAborted } from '../sync/unless-aborted.js';
+import type { ContainerRuntime, RuntimeImage } from '../cri/runtime.js';
+import { ImageError } from './image-error.js';
+import { defaultPullPolicy, withDefaultTag } from './image-name.js';
+
+export interface ImageManagerOptions {
+  readonly runtime: ContainerRuntime;
+  readonly recorder: EventRecorder;
+  readonly clock: Clock;
+  /** Aborts pulls under way when the kubelet stops. */
+  readonly signal: AbortSignal;
+  readonly maxParallelPulls?: number;
+}
+
+/** How long an image that was seen is believed to be there, in milliseconds. */
+const presenceTtlMs = 30_000;
+const pullBackoff = { initialMs: 10_000, maxMs: 300_000 };
+
+export class ImageManager {
+  readonly #options: ImageManagerOptions;
+  readonly #present = new Map<string, { readonly image: RuntimeImage; readonly untilMs: number }>();
+  readonly #pulls = new Map<string, Promise<RuntimeImage>>();
+  readonly #failures = new Map<
+    string,
+    { readonly count: number; readonly retryAtMs: number; readonly why: string }
+  >();
+  readonly #waiters: (() => void)[] = [];
+  #pulling = 0;
+
+  constructor(options: ImageManagerOptions) {
+    this.#options = options;
+  }
+
+  /** The image to create the container from. Rejects with {@link ImageError}, or CriError when the runtime fails. */
+  async ensure(pod: Pod, container: Container, signal: AbortSignal): Promise<RuntimeImage> {
+    const wanted = container.image ?? '';
+    const name = withDefaultTag(wanted);
+    if (name === undefined) {
+      const message = `Failed to apply default image tag "${wanted}": couldn't parse image name "${wanted}": invalid reference format`;
+      this.#event(pod, 'Warning', 'InspectFailed', message);
+      throw new ImageError('InvalidImageName', message);
+    }
+    const policy = container.imagePullPolicy ?? defaultPullPolicy(wanted);
+    const present = policy === 'Always' ? undefined : await this.#lookUp(name, signal);
+    if (present !== undefined) {
+      this.#event(pod, 'Normal', 'Pulled', `Container image "${wanted}" already present on machine`);
+      return present;
+    }
+    if (policy === 'Never') {
+      const message = `Container image "${wanted}" is not present with pull policy of Never`;
+      this.#event(pod, 'Warning', 'ErrImageNeverPull', message);
+      throw new ImageError('ErrImageNeverPull', message);
+    }
+    return this.#pullForPod(pod, wanted, name, signal);
+  }
+
+  /** The runtime said that the image is not there after all. */
+  forget(image: string): void {
+    this.#present.delete(withDefaultTag(image) ?? image);
+  }
+
+  /** Drops what is remembered for a Pod that is gone. */
+  forgetPod(uid: string): void {
+    for (const key of this.#failures.keys()) if (key.startsWith(`${uid} `)) this.#failures.delete(key);
+  }
+
+  async #lookUp(name: string, signal: AbortSignal): Promise<RuntimeImage | undefined> {
+    const { clock, runtime } = this.#options;
+    const known = this.#present.get(name);
+    if (known !== undefined && known.untilMs > clock.monotonicMs()) return known.image;
+    const image = await runtime.imageStatus(name, signal);
+    if (image === undefined) this.#present.delete(name);
+    else this.#remember(name, image);
+    return image;
+  }
+
+  #remember(name: string, image: RuntimeImage): void {
+    this.#present.set(name, { image, untilMs: this.#options.clock.monotonicMs() + presenceTtlMs });
+  }
+
+  async #pullForPod(pod: Pod, wanted: string, name: string, signal: AbortSignal): Promise<RuntimeImage> {
+    const { clock } = this.#options;
+    const key = `${pod.metadata.uid} ${name}`;
+    const failure = this.#failures.get(key);
+    if (failure !== undefined && clock.now() < failure.retryAtMs) {
+      const message = `Back-off pulling image "${wanted}": ${failure.why}`;
+      this.#event(pod, 'Normal', 'BackOff', `Back-off pulling image "${wanted}"`);
+      this.#event(pod, 'Warning', 'Failed', 'Error: ImagePullBackOff');
+      throw new ImageError('ImagePullBackOff', message, { retryAtMs: failure.retryAtMs });
+    }
+    this.#event(pod, 'Normal', 'Pulling', `Pulling image "${wanted}"`);
+    const began = clock.monotonicMs();
+    try {
+      const image = await unlessAborted(this.#sharedPull(name), signal);
+      this.#failures.delete(key);
+      const seconds = ((clock.monotonicMs() - began) / 1000).toFixed(3);
+      const text = `Successfully pulled image "${wanted}" in ${seconds}s. Image size: ${image.sizeBytes} bytes.`;
+      this.#event(pod, 'Normal', 'Pulled', text);
+      return image;
+    } catch (error) {
+      if (signal.aborted || !(error instanceof Error)) throw error;
+      const count = failure?.count ?? 0;
+      const retryAtMs = clock.now() + backoffDelayMs(count, pullBackoff);
+      this.#failures.set(key, { count: count + 1, retryAtMs, why: `ErrImagePull: ${error.message}` });
+      this.#event(pod, 'Warning', 'Failed', `Failed to pull image "${wanted}": ${error.message}`);
+      this.#event(pod, 'Warning', 'Failed', 'Error: ErrImagePull');
+      // Soon afterwards the Pod is looked at again, and then shows that it backs off.
+      throw new ImageError('ErrImagePull', error.message, { retryAtMs: clock.now() + 2000, cause: error });
+    }
+  }
+
+  #sharedPull(name: string): Promise<RuntimeImage> {
+    const running = this.#pulls.get(name);
+    if (running !== undefined) return running;
+    const pull = this.#pull(name).finally(() => {
+      this.#pulls.delete(name);
+    });
+    this.#pulls.set(name, pull);
+    return pull;
+  }
+
+  async #pull(name: string): Promise<RuntimeImage> {
+    const { runtime, signal, maxParallelPulls } = this.#options;
+    while (this.#pulling >= (maxParallelPulls ?? 5)) {
+      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    }
+    this.#pulling++;
+    try {
+      const reference = await runtime.pullImage(name, undefined, signal);
+      const image = (await runtime.imageStatus(name, signal)) ?? {
+        id: reference,
+        repoTags: [name],
+        repoDigests: [],
+        sizeBytes: 0,
+        username: '',
+      };
+      this.#remember(name, image);
+      return image;
+    } catch (error) {
+      if (isCriError(error)) this.#present.delete(name);
+      throw error;
+    } finally {
+      this.#pulling--;
+      this.#waiters.shift()?.();
+    }
+  }
+
+  #event(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    this.#options.recorder.event(pod, type, reason, message);
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Publishes Pod statuses: a patch of what changed, at once, one at a time per Pod, the latest wins.
+ *
+ * A write that fails because the apiserver cannot be reached is tried again until it succeeds or is out of date. What
+ * others write into the parts that the kubelet owns (a node controller that marks the Pod not ready) is put right.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Pod, PodCondition, PodStatus } from '../../api/generated/core-v1.js';
+import { findCondition } from '../../api/pod-helpers.js';
+import { isStatusError } from '../../api/status-error.js';
+import type { ResourceClient } from '../../client/types.js';
+import { KeyedBackoff } from '../../common/backoff.js';
+import { sleep } from '../../common/clock.js';
+import type { Clock } from '../../common/clock.js';
+import type { Logger } from '../../common/log.js';
+import { buildStatusPatch } from './build-status-patch.js';
+
+interface Entry {
+  readonly pod: Pod;
+  wanted: PodStatus;
+  written: PodStatus;
+  writtenVersion: bigint;
+  writing: Promise<void> | undefined;
+}
+
+export interface StatusManagerOptions {
+  readonly pods: ResourceClient<Pod>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+const ownedConditions = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady'];
+
+export class StatusManager {
+  readonly #options: StatusManagerOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #backoff = new KeyedBackoff({ initialMs: 200, maxMs: 10_000, jitter: 0.2 });
+
+  constructor(options: StatusManagerOptions) {
+    this.#options = options;
+  }
+
+  /** The status as the kubelet last computed it, or as the apiserver has it. */
+  current(pod: Pod): PodStatus {
+    return this.#entries.get(pod.metadata.uid)?.wanted ?? pod.status;
+  }
+
+  /** Hands a status over for publication; returns at once. */
+  publish(pod: Pod, status: PodStatus): void {
+    const { uid } = pod.metadata;
+    let entry = this.#entries.get(uid);
+    if (entry === undefined) {
+      entry = {
+        pod,
+        wanted: status,
+        written: pod.status,
+        writtenVersion: versionOf(pod),
+        writing: undefined,
+      };
+      this.#entries.set(uid, entry);
+    } else entry.wanted = keepForeignConditions(pod, status);
+    this.#startWriting(uid, entry);
+  }
+
+  /** Tells what the apiserver has now: what the kubelet owns and others changed is written again. */
+  observe(pod: Pod): void {
+    const entry = this.#entries.get(pod.metadata.uid);
+    if (entry === undefined || entry.writing !== undefined) return;
+    const version = versionOf(pod);
+    if (version <= entry.writtenVersion) return;
+    const changed = ownedConditions.some(
+      (type) =>
+        findCondition(pod.status.conditions, type)?.status !==
+        findCondition(entry.wanted.conditions, type)?.status,
+    );
+    entry.written = pod.status;
+    entry.writtenVersion = version;
+    if (changed || pod.status.phase !== entry.wanted.phase) this.#startWriting(pod.metadata.uid, entry);
+  }
+
+  /** Resolves once what was published for this Pod is written, or can no longer be. */
+  async flush(uid: string): Promise<void> {
+    await this.#entries.get(uid)?.writing;
+  }
+
+  forget(uid: string): void {
+    this.#entries.delete(uid);
+    this.#backoff.reset(uid);
+  }
+
+  /** Resolves when all writes under way have ended. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#entries.values()].flatMap(({ writing }) => writing ?? []));
+  }
+
+  #startWriting(uid: string, entry: Entry): void {
+    entry.writing ??= this.#write(uid, entry).finally(() => {
+      entry.writing = undefined;
+    });
+  }
+
+  async #write(uid: string, entry: Entry): Promise<void> {
+    const { pods, clock, log, signal } = this.#options;
+    const { name, namespace } = entry.pod.metadata;
+    while (!signal.aborted && this.#entries.get(uid) === entry) {
+      const wanted = entry.wanted;
+      const patch = buildStatusPatch(entry.written, wanted);
+      if (patch === undefined) return;
+      try {
+        const body = { metadata: { uid }, status: patch };
+        const answer = await pods.patch({ namespace, name }, 'strategic', body, { subresource: 'status' });
+        entry.written = wanted;
+        entry.writtenVersion = versionOf(answer);
+        this.#backoff.reset(uid);
+        if (isDeepStrictEqual(entry.wanted, wanted)) return;
+      } catch (error) {
+        // The Pod is gone, or another one has taken its name: nobody is left to tell.
+        if (isStatusError(error, 'NotFound') || isStatusError(error, 'Conflict')) {
+          if (isStatusError(error, 'NotFound')) return;
+          if (!(await this.#refresh(entry))) return;
+        } else if (this.#backoff.failures(uid) === 0) {
+          log.warn('the status of a pod could not be written, will try again', {
+            pod: `${namespace}/${name}`,
+            err: error,
+          });
+        }
+        await sleep(clock, this.#backoff.next(uid), signal);
+      }
+    }
+  }
+
+  /** After a conflict: reads what is there. False when it is another Pod. */
+  async #refresh(entry: Entry): Promise<boolean> {
+    const { name, namespace, uid } = entry.pod.metadata;
+    try {
+      const now = await this.#options.pods.get({ namespace, name });
+      if (now.metadata.uid !== uid) return false;
+      entry.written = now.status;
+      entry.writtenVersion = versionOf(now);
+      return true;
+    } catch (error) {
+      return !isStatusError(error, 'NotFound');
+    }
+  }
+}
+
+function versionOf(pod: Pod): bigint {
+  const text = pod.metadata.resourceVersion;
+  return /^\d+$/.test(text) ? BigInt(text) : 0n;
+}
+
+/** Conditions of other owners are theirs: taken as the apiserver has them now. */
+function keepForeignConditions(pod: Pod, status: PodStatus): PodStatus {
+  const foreign = (pod.status.conditions ?? []).filter(
+    ({ type }) => findCondition(status.conditions, type) === undefined,
+  );
+  const conditions: PodCondition[] = [...(status.conditions ?? []), ...foreign];
+  return { ...status, conditions };
+}
