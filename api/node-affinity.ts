@@ -59,7 +59,8 @@ function compareIntegers(
   value: string | undefined,
   bound: string | undefined,
 ): boolean {
-  if (value === undefined || bound === undefined || !integer.test(value) || !integer.test(bound)) return false;
+  if (value === undefined || bound === undefined || !integer.test(value) || !integer.test(bound))
+    return false;
   return operator === 'Gt' ? BigInt(value) > BigInt(bound) : BigInt(value) < BigInt(bound);
 }
 
@@ -68,7 +69,8 @@ function compareIntegers(
  * `metadata.name`; undefined when it does not narrow the nodes down like that.
  */
 export function nodeNamesOfAffinity(spec: PodSpec): ReadonlySet<string> | undefined {
-  const terms = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  const terms =
+    spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
   if (terms === undefined || terms.length === 0) return undefined;
   const names = new Set<string>();
   for (const term of terms) {

@@ -312,7 +312,7 @@ void t.test('strategic merge patch refuses', async (t) => {
     ],
   ];
   for (const [patch, expected] of cases) {
-    const current = podWith([{ name: 'a' }]);
+    const current = { ...podWith([{ name: 'a' }]), metadata: { finalizers: ['x'] } };
     const text = refusal(() => applyStrategicMergePatch(current, patch, schema, 'core/v1.Pod'));
     t.ok(text.startsWith(expected), text);
   }
