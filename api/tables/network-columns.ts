@@ -71,6 +71,7 @@ function externalAddress({ spec, status }: Service): string {
       const addresses = [...balancer.filter((address) => address !== ''), ...own];
       return addresses.length === 0 ? '<pending>' : addresses.join(',');
     }
+    case undefined:
     default:
       return unknown;
   }
