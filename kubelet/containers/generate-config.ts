@@ -1,0 +1,186 @@
+/** From a Pod to what the runtime is asked to make: the sandbox and each container. Pure. */
+import type { Container, Pod, VolumeMount } from '../../api/generated/core-v1.js';
+import { normalize } from 'node:path/posix';
+import { ConfigurationError } from '../environment/resolve-environment.js';
+import { expandVariables } from '../environment/expand-variables.js';
+import type {
+  ContainerConfig,
+  DnsConfig,
+  Mount,
+  PodSandboxConfig,
+  PortMapping,
+  RuntimeImage,
+} from '../cri/runtime.js';
+import { podHostname } from './hosts-file.js';
+import { annotations, containerHash, labels } from './names.js';
+import { containerResources } from './resources.js';
+import type { NodeMemory } from './resources.js';
+import { containerSecurityContext, namespaceOptions, seccompProfile } from './security-context.js';
+
+export interface SandboxInput {
+  readonly pod: Pod;
+  readonly attempt: number;
+  readonly logDirectory: string;
+  readonly dns: DnsConfig;
+  readonly cgroupParent: string;
+}
+
+export function generateSandboxConfig(input: SandboxInput): PodSandboxConfig {
+  const { pod } = input;
+  const { name, namespace, uid } = pod.metadata;
+  const security = pod.spec.securityContext;
+  return {
+    metadata: { name, namespace, uid, attempt: input.attempt },
+    // In the node's network the node's own name is kept.
+    hostname: pod.spec.hostNetwork === true ? '' : podHostname(pod),
+    logDirectory: input.logDirectory,
+    dnsConfig: input.dns,
+    portMappings: portMappings(pod),
+    labels: { ...pod.metadata.labels, ...podLabels(pod) },
+    annotations: { ...pod.metadata.annotations },
+    linux: {
+      cgroupParent: input.cgroupParent,
+      sysctls: Object.fromEntries((security?.sysctls ?? []).map(({ name: key, value }) => [key, value])),
+      securityContext: {
+        namespaceOptions: namespaceOptions(pod),
+        privileged: [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].some(
+          (container) => container.securityContext?.privileged === true,
+        ),
+        ...(security?.runAsUser === undefined ? {} : { runAsUser: { value: security.runAsUser } }),
+        ...(security?.runAsGroup === undefined || security.runAsUser === undefined
+          ? {}
+          : { runAsGroup: { value: security.runAsGroup } }),
+        supplementalGroups: [
+          ...(security?.supplementalGroups ?? []),
+          ...(security?.fsGroup === undefined ? [] : [security.fsGroup]),
+        ],
+        // The pause process does nothing that the default profile forbids.
+        seccomp: seccompProfile({ type: 'RuntimeDefault' }),
+      },
+    },
+  };
+}
+
+function podLabels(pod: Pod): Record<string, string> {
+  const { name, namespace, uid } = pod.metadata;
+  return { [labels.podName]: name, [labels.podNamespace]: namespace, [labels.podUid]: uid };
+}
+
+/** Host ports, which the CNI plugin `portmap` opens; in the node's network they are the container's own. */
+function portMappings(pod: Pod): PortMapping[] {
+  if (pod.spec.hostNetwork === true) return [];
+  return pod.spec.containers.flatMap((container) =>
+    (container.ports ?? []).flatMap((port) =>
+      port.hostPort === undefined || port.hostPort === 0
+        ? []
+        : [
+            {
+              protocol: port.protocol ?? 'TCP',
+              containerPort: port.containerPort,
+              hostPort: port.hostPort,
+              ...(port.hostIP === undefined ? {} : { hostIp: port.hostIP }),
+            },
+          ],
+    ),
+  );
+}
+
+export interface ContainerInput {
+  readonly pod: Pod;
+  readonly container: Container;
+  readonly restartCount: number;
+  readonly image: RuntimeImage;
+  readonly environment: ReadonlyMap<string, string>;
+  /** Paths on the node, by volume name. */
+  readonly volumes: ReadonlyMap<string, string>;
+  readonly hostsFile: string;
+  /** The file on the node that is mounted at the termination message path. */
+  readonly terminationMessageFile: string;
+  readonly node: NodeMemory;
+  readonly cgroupVersion: 1 | 2;
+}
+
+export const defaultTerminationMessagePath = '/dev/termination-log';
+
+/** Throws ConfigurationError when the definition cannot be met. */
+export function generateContainerConfig(input: ContainerInput): ContainerConfig {
+  const { pod, container, restartCount, image, environment } = input;
+  const expand = (text: string): string => expandVariables(text, environment);
+  return {
+    metadata: { name: container.name, attempt: restartCount },
+    image: { image: image.id, userSpecifiedImage: container.image ?? '' },
+    command: (container.command ?? []).map(expand),
+    args: (container.args ?? []).map(expand),
+    workingDir: container.workingDir ?? '',
+    envs: [...environment].map(([key, value]) => ({ key, value })),
+    mounts: generateMounts(input),
+    labels: { ...podLabels(pod), [labels.containerName]: container.name },
+    annotations: {
+      [annotations.hash]: containerHash(container),
+      [annotations.restartCount]: String(restartCount),
+      [annotations.terminationMessagePath]: container.terminationMessagePath ?? defaultTerminationMessagePath,
+      [annotations.terminationMessagePolicy]: container.terminationMessagePolicy ?? 'File',
+      [annotations.gracePeriod]: String(pod.spec.terminationGracePeriodSeconds ?? 30),
+      ...(container.ports === undefined ? {} : { [annotations.ports]: JSON.stringify(container.ports) }),
+    },
+    logPath: containerLogPath(container.name, restartCount),
+    stdin: container.stdin === true,
+    stdinOnce: container.stdinOnce === true,
+    tty: container.tty === true,
+    linux: {
+      resources: containerResources(pod, container, input.node, input.cgroupVersion),
+      securityContext: containerSecurityContext(pod, container, image),
+    },
+  };
+}
+
+/** Below the Pod's log folder. */
+export function containerLogPath(name: string, restartCount: number): string {
+  return `${name}/${restartCount}.log`;
+}
+
+function generateMounts(input: ContainerInput): Mount[] {
+  const { container } = input;
+  const own = (container.volumeMounts ?? []).map((mount) => volumeMount(input, mount));
+  const taken = new Set(own.map((mount) => mount.containerPath));
+  const added: Mount[] = [];
+  const add = (containerPath: string, hostPath: string): void => {
+    if (!taken.has(containerPath))
+      added.push({ containerPath, hostPath, readonly: false, propagation: 'PROPAGATION_PRIVATE' });
+  };
+  add('/etc/hosts', input.hostsFile);
+  add(container.terminationMessagePath ?? defaultTerminationMessagePath, input.terminationMessageFile);
+  return [...own, ...added];
+}
+
+const propagations = {
+  None: 'PROPAGATION_PRIVATE',
+  HostToContainer: 'PROPAGATION_HOST_TO_CONTAINER',
+  Bidirectional: 'PROPAGATION_BIDIRECTIONAL',
+} as const;
+
+function volumeMount(input: ContainerInput, mount: VolumeMount): Mount {
+  const volume = input.volumes.get(mount.name);
+  if (volume === undefined)
+    throw new ConfigurationError(
+      `cannot find volume "${mount.name}" to mount into container "${input.container.name}"`,
+    );
+  return {
+    containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
+    hostPath: subPathOf(input, mount, volume),
+    readonly: mount.readOnly === true,
+    propagation: propagations[mount.mountPropagation ?? 'None'],
+  };
+}
+
+/** Where `subPath` is on the node, as text; that it stays within the volume is checked again when it is made. */
+function subPathOf({ environment }: ContainerInput, mount: VolumeMount, volume: string): string {
+  const { subPath, subPathExpr } = mount;
+  const wanted =
+    subPathExpr === undefined || subPathExpr === '' ? subPath : expandVariables(subPathExpr, environment);
+  if (wanted === undefined || wanted === '') return volume;
+  const path = normalize(wanted);
+  if (path.startsWith('/') || path.split('/').includes('..'))
+    throw new ConfigurationError(`subPath "${wanted}" must be relative and must not contain ".."`);
+  return `${volume}/${path}`.replace(/\/$/, '');
+}
