@@ -24,7 +24,7 @@ import type { Ruleset } from './ruleset.js';
 
 const serviceNameLabel = 'kubernetes.io/service-name';
 const minSyncIntervalMs = 100;
-const verifyIntervalMs = 30_000;
+const defaultVerifyIntervalMs = 30_000;
 const retryBackoff = { initialMs: 500, maxMs: 30_000, jitter: 0.3 };
 
 export interface ServiceProxyOptions extends HostNetworkOptions {
@@ -35,6 +35,8 @@ export interface ServiceProxyOptions extends HostNetworkOptions {
   readonly ensureHost: () => Promise<void>;
   /** Removes UDP flows to endpoints that went; returns how many. */
   readonly forgetStaleFlows: (ports: readonly UdpPort[]) => number;
+  /** How often to ask whether somebody else changed nftables. Default 30 s. */
+  readonly verifyIntervalMs?: number;
   readonly metrics: ProxyMetrics;
   readonly clock: Clock;
   readonly log: Logger;
@@ -229,7 +231,7 @@ export class ServiceProxy {
 
   /** Firewalls are reloaded and take every table with them: then all is given to the kernel again. */
   async #verifyFromTimeToTime(signal: AbortSignal): Promise<void> {
-    const { clock, nftables, log, ensureHost } = this.#options;
+    const { clock, nftables, log, ensureHost, verifyIntervalMs = defaultVerifyIntervalMs } = this.#options;
     const isStopped = (): boolean => signal.aborted;
     while (!isStopped()) {
       await sleep(clock, verifyIntervalMs, signal);
