@@ -1,0 +1,180 @@
+/**
+ * Runs the probes of all running containers, one timer each, and keeps their verdicts.
+ *
+ * A startup probe comes first: until it succeeds the others wait. A liveness or startup probe that failed is not run
+ * again, because its container is about to be replaced. Verdicts belong to a container ID, so a restart begins anew; a
+ * kubelet that was restarted takes over what the apiserver has published, so that nothing flaps.
+ */
+import type { Container, ContainerStatus, Pod, Probe } from '../../api/generated/core-v1.js';
+import type { EventRecorder } from '../../client/types.js';
+import type { Clock } from '../../common/clock.js';
+import type { ContainerRuntime } from '../cri/runtime.js';
+import { readySandbox } from '../runtime-state/pod-runtime.js';
+import type { ContainerRuntimeState, PodRuntime } from '../runtime-state/pod-runtime.js';
+import type { ContainerReadiness } from '../status/compute-pod-status.js';
+import type { ProbeVerdicts } from '../sync/compute-pod-actions.js';
+import { advanceProbe, initialProbeState } from './probe-threshold.js';
+import type { ProbeState, Verdict } from './probe-threshold.js';
+import { runCheck } from './run-check.js';
+
+export type ProbeKind = 'startup' | 'liveness' | 'readiness';
+const kinds: readonly ProbeKind[] = ['startup', 'liveness', 'readiness'];
+const definitions = {
+  startup: 'startupProbe',
+  liveness: 'livenessProbe',
+  readiness: 'readinessProbe',
+} as const;
+const words = { startup: 'Startup', liveness: 'Liveness', readiness: 'Readiness' } as const;
+
+export interface ProbeManagerOptions {
+  readonly runtime: ContainerRuntime;
+  readonly clock: Clock;
+  readonly recorder: EventRecorder;
+  /** The address of Pods in the node's network. */
+  readonly hostIp: string;
+  /** A verdict of this Pod changed. */
+  readonly onChange: (uid: string) => void;
+}
+
+interface Running {
+  readonly pod: Pod;
+  readonly container: Container;
+  readonly containerId: string;
+  readonly podIp: string;
+  readonly startedAtMs: number;
+  readonly abort: AbortController;
+  readonly states: Map<ProbeKind, ProbeState>;
+  readonly timers: Map<ProbeKind, () => void>;
+}
+
+export class ProbeManager implements ProbeVerdicts, ContainerReadiness {
+  readonly #options: ProbeManagerOptions;
+  readonly #running = new Map<string, Running>();
+
+  constructor(options: ProbeManagerOptions) {
+    this.#options = options;
+  }
+
+  liveness(containerId: string): Verdict {
+    return this.#verdict(containerId, 'liveness');
+  }
+
+  startup(containerId: string): Verdict {
+    return this.#verdict(containerId, 'startup');
+  }
+
+  isStarted(container: Container, containerId: string): boolean {
+    return container.startupProbe === undefined || this.startup(containerId) === 'success';
+  }
+
+  isReady(container: Container, containerId: string): boolean {
+    return container.readinessProbe === undefined || this.#verdict(containerId, 'readiness') === 'success';
+  }
+
+  /** Probes exactly the running containers of this Pod. Idempotent. */
+  track(pod: Pod, runtime: PodRuntime): void {
+    const sandbox = readySandbox(runtime);
+    const alive = new Set<string>();
+    for (const container of [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]) {
+      if (kinds.every((kind) => container[definitions[kind]] === undefined)) continue;
+      const now = runtime.containers.find((one) => one.name === container.name);
+      if (now?.state !== 'running' || sandbox === undefined) continue;
+      alive.add(now.id);
+      if (!this.#running.has(now.id))
+        this.#begin(pod, container, now, sandbox.ips[0] ?? this.#options.hostIp);
+    }
+    for (const [id, running] of this.#running)
+      if (running.pod.metadata.uid === pod.metadata.uid && !alive.has(id)) this.#end(id, running);
+  }
+
+  /** Ends all probes of a Pod. */
+  forget(uid: string): void {
+    for (const [id, running] of this.#running) if (running.pod.metadata.uid === uid) this.#end(id, running);
+  }
+
+  stop(): void {
+    for (const [id, running] of this.#running) this.#end(id, running);
+  }
+
+  #verdict(containerId: string, kind: ProbeKind): Verdict {
+    return this.#running.get(containerId)?.states.get(kind)?.verdict ?? 'unknown';
+  }
+
+  #begin(pod: Pod, container: Container, now: ContainerRuntimeState, podIp: string): void {
+    const running: Running = {
+      pod,
+      container,
+      containerId: now.id,
+      podIp,
+      startedAtMs: now.startedAtMs,
+      abort: new AbortController(),
+      states: adoptedStates(pod, container, now.id),
+      timers: new Map(),
+    };
+    this.#running.set(now.id, running);
+    if (this.isStarted(container, now.id)) this.#scheduleAfterStartup(running);
+    else this.#scheduleFirst(running, 'startup');
+  }
+
+  #scheduleAfterStartup(running: Running): void {
+    this.#scheduleFirst(running, 'liveness');
+    this.#scheduleFirst(running, 'readiness');
+  }
+
+  #scheduleFirst(running: Running, kind: ProbeKind): void {
+    const probe = running.container[definitions[kind]];
+    if (probe === undefined) return;
+    const dueMs = running.startedAtMs + (probe.initialDelaySeconds ?? 0) * 1000;
+    this.#schedule(running, kind, probe, Math.max(0, dueMs - this.#options.clock.now()));
+  }
+
+  #schedule(running: Running, kind: ProbeKind, probe: Probe, delayMs: number): void {
+    const cancel = this.#options.clock.schedule(delayMs, () => {
+      void this.#check(running, kind, probe);
+    });
+    running.timers.set(kind, cancel);
+  }
+
+  /** Does not reject: `runCheck` makes a result of every error. */
+  async #check(running: Running, kind: ProbeKind, probe: Probe): Promise<void> {
+    const { runtime, recorder, onChange } = this.#options;
+    const { container, containerId, podIp, abort, pod } = running;
+    const target = { runtime, container, containerId, podIp };
+    const result = await runCheck(probe, target, probe.timeoutSeconds ?? 1, abort.signal);
+    if (abort.signal.aborted) return;
+    const before = running.states.get(kind) ?? initialProbeState;
+    const after = advanceProbe(before, result.ok, {
+      success: kind === 'readiness' ? (probe.successThreshold ?? 1) : 1,
+      failure: probe.failureThreshold ?? 3,
+    });
+    running.states.set(kind, after);
+    if (!result.ok)
+      recorder.event(pod, 'Warning', 'Unhealthy', `${words[kind]} probe failed: ${result.output}`);
+    if (after.verdict !== before.verdict) onChange(pod.metadata.uid);
+    const isFinal =
+      kind === 'startup' ? after.verdict !== 'unknown' : kind === 'liveness' && after.verdict === 'failure';
+    if (!isFinal) this.#schedule(running, kind, probe, (probe.periodSeconds ?? 10) * 1000);
+    else if (kind === 'startup' && after.verdict === 'success') this.#scheduleAfterStartup(running);
+  }
+
+  #end(id: string, running: Running): void {
+    running.abort.abort();
+    for (const cancel of running.timers.values()) cancel();
+    this.#running.delete(id);
+  }
+}
+
+/** What was published for this very container is believed until a probe says otherwise. */
+function adoptedStates(pod: Pod, container: Container, id: string): Map<ProbeKind, ProbeState> {
+  const statuses: ContainerStatus[] = [
+    ...(pod.status.containerStatuses ?? []),
+    ...(pod.status.initContainerStatuses ?? []),
+  ];
+  const published = statuses.find((status) => status.name === container.name);
+  const states = new Map<ProbeKind, ProbeState>();
+  if (published?.containerID?.endsWith(`://${id}`) !== true) return states;
+  const adopted: ProbeState = { verdict: 'success', run: 1, lastOk: true };
+  if (published.started === true) states.set('startup', adopted);
+  if (published.ready) states.set('readiness', adopted);
+  return states;
+}

@@ -1,0 +1,51 @@
+/** What a pod worker works with: the other parts of the kubelet, each behind what it offers. */
+import type { Pod, Service } from '../../api/generated/core-v1.js';
+import type { EventRecorder, ResourceClient } from '../../client/types.js';
+import type { Clock } from '../../common/clock.js';
+import type { Logger } from '../../common/log.js';
+import type { CgroupManager } from '../containers/cgroups.js';
+import type { ClusterDns } from '../containers/dns-config.js';
+import type { ContainerRuntime } from '../cri/runtime.js';
+import type { PodFacts } from '../environment/downward-api.js';
+import type { ImageManager } from '../images/image-manager.js';
+import type { ReferencedObjectCache } from '../pods/referenced-object-cache.js';
+import type { ProbeManager } from '../probes/probe-manager.js';
+import type { RuntimeState } from '../runtime-state/runtime-state.js';
+import type { StartupGate } from '../startup/gate.js';
+import type { StatusManager } from '../status/status-manager.js';
+import type { PodFolders } from '../volumes/pod-folders.js';
+import type { VolumeManager } from '../volumes/volume-manager.js';
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly ip: string;
+  readonly memoryBytes: number;
+  readonly allocatable: Readonly<Record<string, string>>;
+  /** `containerd`: the scheme of container IDs. */
+  readonly runtimeName: string;
+}
+
+export interface PodServices {
+  readonly node: NodeFacts;
+  readonly runtime: ContainerRuntime;
+  readonly runtimeState: RuntimeState;
+  readonly images: ImageManager;
+  readonly volumes: VolumeManager;
+  readonly folders: PodFolders;
+  readonly cgroups: CgroupManager;
+  readonly objects: ReferencedObjectCache;
+  /** All Services, once they are known. */
+  readonly listServices: (signal: AbortSignal) => Promise<readonly Service[]>;
+  readonly dns: ClusterDns;
+  readonly probes: ProbeManager;
+  readonly statuses: StatusManager;
+  readonly gate: StartupGate;
+  readonly recorder: EventRecorder;
+  readonly pods: ResourceClient<Pod>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export function podFacts(services: PodServices, podIps: readonly string[]): PodFacts {
+  return { podIps, hostIp: services.node.ip, allocatable: services.node.allocatable };
+}

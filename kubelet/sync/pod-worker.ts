@@ -1,0 +1,309 @@
+/**
+ * One Pod's worker: the only one that acts for this Pod, one step at a time.
+ *
+ * Changes (a new version of the Pod, something in the runtime, a probe's verdict, a backoff that is over) only wake it;
+ * however many come while it works, it looks once more. A deletion breaks off what it is doing and makes it end the
+ * Pod. When the kubelet stops, the worker just leaves: containers run on, and the next kubelet finds them.
+ */
+import type { Pod } from '../../api/generated/core-v1.js';
+import { isStatusError } from '../../api/status-error.js';
+import { KeyedBackoff } from '../../common/backoff.js';
+import { readySandbox } from '../runtime-state/pod-runtime.js';
+import type { PodRuntime } from '../runtime-state/pod-runtime.js';
+import type { StartupPermit } from '../startup/gate.js';
+import { computePodStatus } from '../status/compute-pod-status.js';
+import { applyPodActions } from './apply-pod-actions.js';
+import type { ApplyResult } from './apply-pod-actions.js';
+import { computePodActions } from './compute-pod-actions.js';
+import type { PodActions, WaitingReason } from './compute-pod-actions.js';
+import { podFacts } from './pod-services.js';
+import type { PodServices } from './pod-services.js';
+import { removeDeadContainers } from './remove-dead-containers.js';
+import type { RestartBackoffEntry } from './restart-backoff.js';
+import { terminatePod } from './terminate-pod.js';
+
+const retryBackoff = { initialMs: 1000, maxMs: 20_000, jitter: 0.3 };
+
+export class PodWorker {
+  /** Resolves when the Pod has ended and nothing of it is left, or when the kubelet stops. */
+  readonly done: Promise<void>;
+  readonly #services: PodServices;
+  readonly #stopSignal: AbortSignal;
+  readonly #backoff = new Map<string, RestartBackoffEntry>();
+  readonly #retries = new KeyedBackoff(retryBackoff);
+  #pod: Pod;
+  /** The Pod is no longer in the apiserver. */
+  #vanished = false;
+  #poked = true;
+  #wake: (() => void) | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #step = new AbortController();
+  #errors: ReadonlyMap<string, WaitingReason> = new Map();
+  #permit: StartupPermit | undefined;
+  #payloadVersion = '';
+
+  constructor(services: PodServices, pod: Pod, stopSignal: AbortSignal) {
+    this.#services = services;
+    this.#pod = pod;
+    this.#stopSignal = stopSignal;
+    this.done = this.#run();
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+
+  /** A newer version of the same Pod. */
+  update(pod: Pod): void {
+    const wasEnding = this.#isEnding();
+    const graceBefore = this.#graceSeconds();
+    this.#pod = pod;
+    this.#services.statuses.observe(pod);
+    if (this.#isEnding() && (!wasEnding || this.#graceSeconds() < graceBefore)) this.#step.abort();
+    this.poke();
+  }
+
+  /** The Pod is gone from the apiserver: end it and clean up. */
+  vanish(pod: Pod): void {
+    this.#pod = pod;
+    const first = !this.#vanished;
+    this.#vanished = true;
+    if (first) this.#step.abort();
+    this.poke();
+  }
+
+  /** Look again. */
+  poke(): void {
+    this.#poked = true;
+    this.#wake?.();
+  }
+
+  /** An object that the Pod refers to changed: its volumes are written anew at the next look. */
+  pokeForObjects(): void {
+    this.#payloadVersion = '';
+    this.poke();
+  }
+
+  #isEnding(): boolean {
+    return this.#vanished || this.#pod.metadata.deletionTimestamp !== undefined;
+  }
+
+  #graceSeconds(): number {
+    const { deletionGracePeriodSeconds } = this.#pod.metadata;
+    return deletionGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30;
+  }
+
+  async #run(): Promise<void> {
+    const onStop = (): void => {
+      this.#step.abort();
+      this.poke();
+    };
+    this.#stopSignal.addEventListener('abort', onStop, { once: true });
+    try {
+      while (!isAborted(this.#stopSignal)) {
+        if (await this.#look()) break;
+        await this.#untilPoked();
+      }
+    } finally {
+      this.#stopSignal.removeEventListener('abort', onStop);
+      this.#cancelTimer?.();
+      this.#permit?.release('abandoned');
+      this.#services.probes.forget(this.#pod.metadata.uid);
+    }
+  }
+
+  /** One look at the Pod; true when nothing is left to do for ever. */
+  async #look(): Promise<boolean> {
+    this.#poked = false;
+    this.#cancelTimer?.();
+    this.#step = new AbortController();
+    const step = this.#step.signal;
+    try {
+      if (this.#isEnding()) {
+        await this.#terminate(step);
+        return true;
+      }
+      await this.#sync(step);
+      return false;
+    } catch (error) {
+      if (!step.aborted) this.#retryLater(error);
+      // A step that was broken off is followed by the look that broke it off.
+      else this.#poked = true;
+      return false;
+    }
+  }
+
+  #retryLater(error: unknown): void {
+    const { log, clock } = this.#services;
+    const delayMs = this.#retries.next('sync');
+    log.warn('a pod could not be synchronized, will try again', { pod: this.#name(), delayMs, err: error });
+    this.#wakeAt(clock.now() + delayMs);
+  }
+
+  async #sync(signal: AbortSignal): Promise<void> {
+    const { runtimeState, clock } = this.#services;
+    let runtime = await runtimeState.inspect(this.#known(), signal);
+    let actions = this.#decide(runtime);
+    this.#publish(runtime, actions);
+    let failure: ApplyResult | undefined;
+    while (hasWork(actions)) {
+      const startsSomething = actions.startContainers.length > 0 || actions.createSandbox !== undefined;
+      if (startsSomething) this.#permit ??= await this.#services.gate.acquire(this.#pod, signal);
+      const result = await applyPodActions(this.#services, this.#pod, runtime, actions, signal);
+      this.#rememberStarts(actions, result);
+      runtime = await runtimeState.inspect(this.#known(), signal);
+      actions = this.#decide(runtime);
+      this.#publish(runtime, actions);
+      if (result.failed) {
+        failure = result;
+        break;
+      }
+    }
+    if (failure === undefined) this.#retries.reset('sync');
+    else this.#wakeAt(failure.retryAtMs ?? clock.now() + this.#retries.next('sync'));
+    if (actions.wakeAtMs !== undefined) this.#wakeAt(actions.wakeAtMs);
+    if (!actions.finished) await this.#refreshVolumes(runtime);
+    await removeDeadContainers(this.#services, this.#pod, runtime);
+  }
+
+  #decide(runtime: PodRuntime): PodActions {
+    const { clock, probes, statuses } = this.#services;
+    probes.track(this.#pod, runtime);
+    return computePodActions({
+      // The kubelet's own word on the status counts, also before the apiserver has it.
+      pod: { ...this.#pod, status: statuses.current(this.#pod) },
+      runtime,
+      nowMs: clock.now(),
+      backoff: this.#backoff,
+      probes,
+    });
+  }
+
+  #rememberStarts(actions: PodActions, result: ApplyResult): void {
+    this.#errors = result.waiting;
+    for (const { container, backoff } of actions.startContainers) {
+      // What never ran needs no backoff of its own: the retry has one.
+      if (backoff !== undefined && !isImageProblem(result.waiting.get(container.name)))
+        this.#backoff.set(backoff.key, backoff.entry);
+    }
+  }
+
+  #publish(runtime: PodRuntime, actions: PodActions): void {
+    const { statuses, probes, clock, node, recorder } = this.#services;
+    const waiting = new Map([...this.#errors, ...actions.waiting]);
+    for (const name of actions.waiting.keys())
+      if (this.#errors.get(name)?.reason !== 'CrashLoopBackOff' && actions.startContainers.length === 0)
+        recorder.event(this.#pod, 'Warning', 'BackOff', this.#backoffText(name));
+    const status = computePodStatus({
+      pod: this.#pod,
+      runtime,
+      previous: statuses.current(this.#pod),
+      waiting,
+      readiness: probes,
+      nowMs: clock.now(),
+      hostIp: node.ip,
+      runtimeName: node.runtimeName,
+      ending: actions.finished,
+      failure: actions.failure,
+    });
+    statuses.publish(this.#pod, status);
+    const ready = status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True');
+    if (ready === true) this.#releasePermit('ready');
+    else if (actions.finished || actions.waiting.size > 0 || this.#errors.size > 0)
+      this.#releasePermit('failed');
+  }
+
+  #backoffText(container: string): string {
+    const { name, namespace, uid } = this.#pod.metadata;
+    return `Back-off restarting failed container ${container} in pod ${name}_${namespace}(${uid})`;
+  }
+
+  #releasePermit(outcome: 'ready' | 'failed'): void {
+    this.#permit?.release(outcome);
+    this.#permit = undefined;
+  }
+
+  /** Volumes made of API objects follow them, and the Pod's own labels and annotations. */
+  async #refreshVolumes(runtime: PodRuntime): Promise<void> {
+    const sandbox = readySandbox(runtime);
+    if (sandbox === undefined) return;
+    const { labels, annotations } = this.#pod.metadata;
+    const version = `${sandbox.id} ${JSON.stringify([labels, annotations])}`;
+    if (version === this.#payloadVersion) return;
+    const isFirst = !this.#payloadVersion.startsWith(sandbox.id) && this.#payloadVersion === '';
+    this.#payloadVersion = version;
+    if (isFirst && (this.#pod.spec.volumes ?? []).length === 0) return;
+    await this.#services.volumes.refresh(this.#pod, podFacts(this.#services, sandbox.ips));
+  }
+
+  async #terminate(signal: AbortSignal): Promise<void> {
+    const { statuses, log, pods, clock } = this.#services;
+    await terminatePod(this.#services, this.#pod, {
+      gracePeriodSeconds: this.#graceSeconds(),
+      publish: !this.#vanished,
+      errors: this.#errors,
+      signal,
+    });
+    const { name, namespace, uid } = this.#pod.metadata;
+    while (!this.#vanished && !isAborted(this.#stopSignal)) {
+      try {
+        await pods.delete({ namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } });
+        break;
+      } catch (error) {
+        // It is gone, or another Pod has its name now.
+        if (isStatusError(error, 'NotFound') || isStatusError(error, 'Conflict')) break;
+        const delayMs = this.#retries.next('delete');
+        log.warn('a pod that ended could not be deleted, will try again', { pod: this.#name(), err: error });
+        this.#wakeAt(clock.now() + delayMs);
+        await this.#untilPoked();
+        this.#poked = false;
+      }
+    }
+    statuses.forget(uid);
+    this.#services.images.forgetPod(uid);
+    this.#services.objects.release(uid);
+  }
+
+  #known(): { uid: string; namespace: string; name: string } {
+    const { uid, namespace, name } = this.#pod.metadata;
+    return { uid, namespace, name };
+  }
+
+  #name(): string {
+    return `${this.#pod.metadata.namespace}/${this.#pod.metadata.name}`;
+  }
+
+  #wakeAt(timeMs: number): void {
+    const { clock } = this.#services;
+    this.#cancelTimer?.();
+    this.#cancelTimer = clock.schedule(Math.max(0, timeMs - clock.now()), () => {
+      this.poke();
+    });
+  }
+
+  async #untilPoked(): Promise<void> {
+    if (this.#poked) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = undefined;
+  }
+}
+
+function hasWork(actions: PodActions): boolean {
+  const { stopContainers, stopSandboxes, startContainers, createSandbox } = actions;
+  return (
+    createSandbox !== undefined ||
+    stopContainers.length + startContainers.length > 0 ||
+    // A sandbox that is not ready may be stopped again and again: that alone is no work.
+    (stopSandboxes.length > 0 && (actions.finished || actions.sandbox !== undefined))
+  );
+}
+
+function isImageProblem(waiting: WaitingReason | undefined): boolean {
+  return waiting !== undefined && waiting.reason !== 'RunContainerError';
+}
+
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

@@ -1,0 +1,143 @@
+/**
+ * All workers of this node: starts one for each Pod that is bound here, and cleans up after Pods that nobody knows any
+ * more (deleted while the kubelet was away).
+ */
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Pod } from '../../api/generated/core-v1.js';
+import type { KnownPod } from '../runtime-state/runtime-state.js';
+import type { PodServices } from './pod-services.js';
+import { PodWorker } from './pod-worker.js';
+
+export class PodWorkers {
+  readonly #services: PodServices;
+  readonly #signal: AbortSignal;
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #orphans = new Map<string, Promise<void>>();
+  readonly #unsubscribe: () => void;
+  #sourceIsComplete = false;
+
+  constructor(services: PodServices, signal: AbortSignal) {
+    this.#services = services;
+    this.#signal = signal;
+    this.#unsubscribe = services.runtimeState.onChange((uid) => {
+      this.poke(uid);
+    });
+  }
+
+  /** A Pod is bound to this node, or changed. */
+  update(pod: Pod): void {
+    const { uid } = pod.metadata;
+    const worker = this.#workers.get(uid);
+    if (worker !== undefined) {
+      worker.update(pod);
+      return;
+    }
+    if (this.#signal.aborted) return;
+    const started = new PodWorker(this.#services, pod, this.#signal);
+    this.#workers.set(uid, started);
+    this.#services.runtimeState.setPodCount(this.#workers.size);
+    void started.done.finally(() => {
+      this.#workers.delete(uid);
+      this.#services.runtimeState.setPodCount(this.#workers.size);
+    });
+  }
+
+  /** The Pod is no longer in the apiserver. */
+  remove(pod: Pod): void {
+    this.#workers.get(pod.metadata.uid)?.vanish(pod);
+  }
+
+  /** Something happened to this Pod in the runtime or to a probe of it. */
+  poke(uid: string): void {
+    const worker = this.#workers.get(uid);
+    if (worker !== undefined) worker.poke();
+    else if (this.#sourceIsComplete) this.#adoptOrphan(uid);
+  }
+
+  /** ConfigMaps or Secrets of these Pods changed. */
+  pokeForObjects(uids: readonly string[]): void {
+    for (const uid of uids) this.#workers.get(uid)?.pokeForObjects();
+  }
+
+  pods(): readonly Pod[] {
+    return [...this.#workers.values()].map((worker) => worker.pod);
+  }
+
+  find(namespace: string, name: string): Pod | undefined {
+    return this.pods().find((pod) => pod.metadata.namespace === namespace && pod.metadata.name === name);
+  }
+
+  /** All Pods of the apiserver have been handed over: what else is in the runtime or on the disk is an orphan. */
+  async cleanUpOrphans(): Promise<void> {
+    this.#sourceIsComplete = true;
+    for (const { uid } of this.#services.runtimeState.knownPods())
+      if (!this.#workers.has(uid)) this.#adoptOrphan(uid);
+    await Promise.all(this.#orphans.values());
+    await this.#removeFolders();
+  }
+
+  /** Resolves when all workers have ended; the signal given to the constructor makes them. */
+  async stopped(): Promise<void> {
+    this.#unsubscribe();
+    await Promise.all([...this.#workers.values()].map((worker) => worker.done));
+    await Promise.all(this.#orphans.values());
+  }
+
+  #adoptOrphan(uid: string): void {
+    const pod = this.#services.runtimeState.knownPods().find((known) => known.uid === uid);
+    if (pod === undefined || this.#orphans.has(uid) || this.#signal.aborted) return;
+    const work = this.#endOrphan(pod).finally(() => {
+      this.#orphans.delete(uid);
+    });
+    this.#orphans.set(uid, work);
+  }
+
+  async #endOrphan(known: KnownPod): Promise<void> {
+    const { runtime, runtimeState, volumes, cgroups, folders, log } = this.#services;
+    const { uid, namespace, name } = known;
+    log.info('removing a pod that is no longer wanted', { pod: `${namespace}/${name}`, uid });
+    try {
+      const state = await runtimeState.inspect(known, this.#signal);
+      const running = state.containers.filter((container) => container.state === 'running');
+      await Promise.all(running.map(({ id }) => runtime.stopContainer(id, 30, this.#signal)));
+      for (const { id } of state.sandboxes) {
+        await runtime.stopPodSandbox(id, this.#signal);
+        await runtime.removePodSandbox(id, this.#signal);
+      }
+      await volumes.tearDown(uid);
+      await cgroups.remove(uid);
+      await rm(folders.logs({ metadata: { namespace, name, uid } }), { recursive: true, force: true });
+      await runtimeState.inspect(known, this.#signal);
+    } catch (error) {
+      // It is found again by the next full list.
+      if (!this.#signal.aborted)
+        log.warn('an orphaned pod could not be removed', { pod: `${namespace}/${name}`, err: error });
+    }
+  }
+
+  /** Folders of Pods that are neither wanted nor in the runtime. */
+  async #removeFolders(): Promise<void> {
+    const { folders, volumes, cgroups, runtimeState, log } = this.#services;
+    const alive = new Set([...this.#workers.keys(), ...runtimeState.knownPods().map(({ uid }) => uid)]);
+    for (const uid of await listFolder(folders.all)) {
+      if (alive.has(uid)) continue;
+      log.info('removing the folder of a pod that is gone', { uid });
+      await volumes.tearDown(uid);
+      await cgroups.remove(uid);
+    }
+    for (const name of await listFolder(folders.allLogs)) {
+      const uid = name.slice(name.lastIndexOf('_') + 1);
+      if (!alive.has(uid)) await rm(join(folders.allLogs, name), { recursive: true, force: true });
+    }
+  }
+}
+
+async function listFolder(path: string): Promise<string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,183 @@
+/** Starts one container: environment, mounts, creation, start, postStart. Errors become the reason it waits for. */
+import { chmod, mkdir, realpath, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { ConfigMap, Container, Pod, Secret } from '../../api/generated/core-v1.js';
+import { generateContainerConfig } from '../containers/generate-config.js';
+import { runHook } from '../containers/lifecycle-hooks.js';
+import { isCriError } from '../cri/runtime.js';
+import type { ContainerConfig, PodSandboxConfig, RuntimeImage } from '../cri/runtime.js';
+import { DownwardApiError } from '../environment/downward-api.js';
+import { ConfigurationError, resolveEnvironment } from '../environment/resolve-environment.js';
+import { referencesOfContainer } from '../pods/referenced-objects.js';
+import type { StartAction } from './compute-pod-actions.js';
+import { podFacts } from './pod-services.js';
+import type { PodServices } from './pod-services.js';
+import { unlessAborted } from './unless-aborted.js';
+
+/** `reason` is what the waiting state shows: CreateContainerConfigError, CreateContainerError, RunContainerError, … */
+export class StartContainerError extends Error {
+  override readonly name = 'StartContainerError';
+  readonly reason: string;
+
+  constructor(reason: string, cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.reason = reason;
+  }
+}
+
+export interface ReadyPod {
+  readonly pod: Pod;
+  readonly sandboxId: string;
+  readonly sandboxConfig: PodSandboxConfig;
+  readonly podIps: readonly string[];
+  readonly volumes: ReadonlyMap<string, string>;
+  readonly hostsFile: string;
+}
+
+/** Rejects with {@link StartContainerError}, or with the signal's reason before the container was created. */
+export async function startContainer(
+  services: PodServices,
+  ready: ReadyPod,
+  start: StartAction,
+  image: RuntimeImage,
+  signal: AbortSignal,
+): Promise<void> {
+  const { runtime, recorder, images } = services;
+  const { pod } = ready;
+  const { container } = start;
+  const config = await prepareConfig(services, ready, start, image, signal);
+  signal.throwIfAborted();
+  let id: string;
+  try {
+    id = await runtime.createContainer(ready.sandboxId, config, ready.sandboxConfig);
+  } catch (error) {
+    // The image may have been removed since it was last seen.
+    if (isCriError(error, 'not-found')) images.forget(container.image ?? '');
+    throw new StartContainerError('CreateContainerError', error);
+  }
+  recorder.event(pod, 'Normal', 'Created', `Created container: ${container.name}`);
+  try {
+    await runtime.startContainer(id);
+  } catch (error) {
+    throw new StartContainerError('RunContainerError', error);
+  }
+  recorder.event(pod, 'Normal', 'Started', `Started container ${container.name}`);
+  await afterStart(services, ready, container, id, signal);
+}
+
+async function prepareConfig(
+  services: PodServices,
+  ready: ReadyPod,
+  { container, restartCount }: StartAction,
+  image: RuntimeImage,
+  signal: AbortSignal,
+): Promise<ContainerConfig> {
+  const { pod } = ready;
+  try {
+    const [objects, allServices] = await unlessAborted(
+      Promise.all([lookUpReferences(services, pod, container), services.listServices(signal)]),
+      signal,
+    );
+    const environment = resolveEnvironment({
+      pod,
+      container,
+      facts: podFacts(services, ready.podIps),
+      services: allServices,
+      ...objects,
+    });
+    const terminationMessageFile = services.folders.terminationMessage(
+      pod.metadata.uid,
+      container.name,
+      restartCount,
+    );
+    await makeTerminationMessageFile(terminationMessageFile);
+    const config = generateContainerConfig({
+      pod,
+      container,
+      restartCount,
+      image,
+      environment,
+      volumes: ready.volumes,
+      hostsFile: ready.hostsFile,
+      terminationMessageFile,
+      node: services.node,
+      cgroupVersion: services.cgroups.version,
+    });
+    await makeSubPaths(ready, container, config);
+    await mkdir(join(services.folders.logs(pod), container.name), { recursive: true });
+    return config;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const isKnown = error instanceof ConfigurationError || error instanceof DownwardApiError;
+    throw new StartContainerError(isKnown ? 'CreateContainerConfigError' : 'CreateContainerError', error);
+  }
+}
+
+async function lookUpReferences(
+  services: PodServices,
+  pod: Pod,
+  container: Container,
+): Promise<{ configMaps: Map<string, ConfigMap>; secrets: Map<string, Secret> }> {
+  const { uid, namespace } = pod.metadata;
+  const names = referencesOfContainer(container);
+  const configMaps = new Map<string, ConfigMap>();
+  const secrets = new Map<string, Secret>();
+  const lookUps = [
+    ...[...names.configMaps].map(async (name) => {
+      const found = await services.objects.configMaps.get(namespace, name, uid);
+      if (found !== undefined) configMaps.set(name, found);
+    }),
+    ...[...names.secrets].map(async (name) => {
+      const found = await services.objects.secrets.get(namespace, name, uid);
+      if (found !== undefined) secrets.set(name, found);
+    }),
+  ];
+  await Promise.all(lookUps);
+  return { configMaps, secrets };
+}
+
+/** Any user of the container may write its last words. */
+async function makeTerminationMessageFile(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, '');
+  await chmod(path, 0o666);
+}
+
+/** A `subPath` that is not there becomes a folder; one that leads out of its volume through a link is refused. */
+async function makeSubPaths(ready: ReadyPod, container: Container, config: ContainerConfig): Promise<void> {
+  for (const mount of container.volumeMounts ?? []) {
+    const volume = ready.volumes.get(mount.name);
+    const path = config.mounts.find(({ containerPath }) => containerPath === mount.mountPath)?.hostPath;
+    if (volume === undefined || path === undefined || path === volume) continue;
+    let real: string;
+    try {
+      real = await realpath(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      await mkdir(path, { recursive: true });
+      real = await realpath(path);
+    }
+    if (!`${real}/`.startsWith(`${await realpath(volume)}/`))
+      throw new ConfigurationError(`the subPath of volume "${mount.name}" leads out of the volume`);
+  }
+}
+
+async function afterStart(
+  services: PodServices,
+  { pod, podIps }: ReadyPod,
+  container: Container,
+  containerId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const hook = container.lifecycle?.postStart;
+  if (hook === undefined) return;
+  const { runtime, clock, recorder, node } = services;
+  try {
+    const target = { runtime, container, containerId, podIp: podIps[0] ?? node.ip };
+    await runHook(hook, target, { timeoutSeconds: 120, clock, signal });
+  } catch (error) {
+    recorder.event(pod, 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${String(error)}`);
+    await runtime.stopContainer(containerId, pod.spec.terminationGracePeriodSeconds ?? 30);
+    throw new StartContainerError('PostStartHookError', error);
+  }
+}

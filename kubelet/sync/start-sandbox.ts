@@ -1,0 +1,51 @@
+/** Makes a Pod's sandbox: log folder, cgroup, network, and what of it the containers mount. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Pod } from '../../api/generated/core-v1.js';
+import { dnsConfigFor, readResolvConf } from '../containers/dns-config.js';
+import { generateSandboxConfig } from '../containers/generate-config.js';
+import { hostsFile } from '../containers/hosts-file.js';
+import { podCgroupLimits } from '../containers/resources.js';
+import type { PodSandboxConfig } from '../cri/runtime.js';
+import type { PodServices } from './pod-services.js';
+
+/** The configuration of the sandbox with this attempt number; the same input gives the same answer at any time. */
+export async function sandboxConfigFor(
+  services: PodServices,
+  pod: Pod,
+  attempt: number,
+): Promise<PodSandboxConfig> {
+  return generateSandboxConfig({
+    pod,
+    attempt,
+    logDirectory: services.folders.logs(pod),
+    dns: dnsConfigFor(pod, services.dns, await readResolvConf()),
+    cgroupParent: services.cgroups.pathOf(pod),
+  });
+}
+
+/** Answers the sandbox's ID. Once begun it is not broken off: half a sandbox would be left in the runtime. */
+export async function startSandbox(services: PodServices, pod: Pod, attempt: number): Promise<string> {
+  const { folders, cgroups, runtime, runtimeState } = services;
+  const [config] = await Promise.all([
+    sandboxConfigFor(services, pod, attempt),
+    mkdir(folders.logs(pod), { recursive: true }),
+    cgroups.ensure(pod, podCgroupLimits(pod)),
+  ]);
+  const { uid, namespace, name } = pod.metadata;
+  runtimeState.expect({ uid, namespace, name });
+  return runtime.runPodSandbox(config);
+}
+
+/** Writes the file that all containers of the Pod see as /etc/hosts. */
+export async function writeHostsFile(
+  services: PodServices,
+  pod: Pod,
+  ips: readonly string[],
+): Promise<string> {
+  const path = services.folders.hostsFile(pod.metadata.uid);
+  const ofNode = pod.spec.hostNetwork === true ? await readFile('/etc/hosts', 'utf8') : '';
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, hostsFile(pod, ips, services.dns.domain, ofNode));
+  return path;
+}
