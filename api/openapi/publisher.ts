@@ -1,4 +1,8 @@
-/** The OpenAPI documents that the apiserver publishes, built when first asked for and then kept. */
+/**
+ * The OpenAPI documents that the apiserver publishes. Each is built, with the code that builds it, when it is first asked
+ * for, and then kept: a server that nobody asks pays nothing.
+ */
+import { createHash } from 'node:crypto';
 import type { ResourceDefinition } from '../resources.js';
 import type { Schema } from '../schema/model.js';
 
@@ -9,11 +13,6 @@ export interface OpenApiOptions {
   readonly version: string;
 }
 
-/** Body of `/openapi/v3`: which documents there are. */
-export interface OpenApiV3Index {
-  readonly paths: Readonly<Record<string, { readonly serverRelativeURL: string }>>;
-}
-
 /** A document ready to send. `etag` is quoted and strong. */
 export interface PublishedDocument {
   readonly contentType: string;
@@ -21,23 +20,76 @@ export interface PublishedDocument {
   readonly etag: string;
 }
 
+const gnosticType = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/** The same, as clients since v1.27 write it: without a character that media types do not allow. */
+const gnosticTypeWithDot = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+
+/** All methods may be called concurrently. */
 export class OpenApiPublisher {
-  constructor(_options: OpenApiOptions) {
-    // under construction
+  readonly #options: OpenApiOptions;
+  readonly #documents = new Map<string, Promise<PublishedDocument>>();
+
+  constructor(options: OpenApiOptions) {
+    this.#options = options;
   }
 
-  /** Body of `/openapi/v3`. */
-  v3Index(): PublishedDocument {
-    throw new Error('under construction');
+  /** Body of `/openapi/v3`: where the documents of the groups are, each under a hash of its contents. */
+  async v3Index(): Promise<PublishedDocument> {
+    return await this.#once('v3', async () => {
+      const { rootsOf } = await import('./documents.js');
+      const paths: Record<string, { serverRelativeURL: string }> = {};
+      for (const root of rootsOf(this.#options)) {
+        const { etag } = await this.#documentV3(root);
+        paths[root] = { serverRelativeURL: `/openapi/v3/${root}?hash=${etag.slice(1, -1)}` };
+      }
+      return json({ paths });
+    });
   }
 
-  /** `path` as in the index: `api/v1`, `apis/apps/v1`. Undefined when there is no such document. */
-  v3(_path: string): PublishedDocument | undefined {
-    throw new Error('under construction');
+  /** A document of the index, by its name there: `api/v1`, `apis/apps/v1`. Undefined when there is none. */
+  async v3(root: string): Promise<PublishedDocument | undefined> {
+    const { rootsOf } = await import('./documents.js');
+    return rootsOf(this.#options).includes(root) ? await this.#documentV3(root) : undefined;
   }
 
-  /** `/openapi/v2` as JSON, or as gnostic protobuf where the Accept header asks for it. */
-  v2(_accept: string | undefined): PublishedDocument {
-    throw new Error('under construction');
+  /** `/openapi/v2` as JSON, or as gnostic protobuf where the Accept header asks for it first. */
+  async v2(accept: string | undefined): Promise<PublishedDocument> {
+    const wanted = accept?.split(',', 1)[0]?.split(';', 1)[0]?.trim() ?? '';
+    if (wanted !== gnosticType && wanted !== gnosticTypeWithDot) {
+      return await this.#once('v2 json', async () => {
+        const { buildDocumentV2 } = await import('./documents.js');
+        return json(buildDocumentV2(this.#options));
+      });
+    }
+    return await this.#once(`v2 ${wanted}`, async () => {
+      const { buildDocumentV2 } = await import('./documents.js');
+      const { encodeGnosticDocument } = await import('./gnostic-encoding.js');
+      return published(wanted, encodeGnosticDocument(buildDocumentV2(this.#options)));
+    });
   }
+
+  async #documentV3(root: string): Promise<PublishedDocument> {
+    return await this.#once(`v3 ${root}`, async () => {
+      const { buildDocumentV3 } = await import('./documents.js');
+      return json(buildDocumentV3(this.#options, root));
+    });
+  }
+
+  async #once(name: string, build: () => Promise<PublishedDocument>): Promise<PublishedDocument> {
+    let document = this.#documents.get(name);
+    if (document === undefined) {
+      document = build();
+      this.#documents.set(name, document);
+    }
+    return await document;
+  }
+}
+
+function json(value: unknown): PublishedDocument {
+  return published('application/json', Buffer.from(JSON.stringify(value)));
+}
+
+function published(contentType: string, body: Uint8Array): PublishedDocument {
+  const hash = createHash('sha256').update(body).digest('hex').slice(0, 32).toUpperCase();
+  return { contentType, body, etag: `"${hash}"` };
 }
