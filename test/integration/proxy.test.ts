@@ -1,7 +1,7 @@
 /** The Service proxy against the real nftables, with real connections between pods, host and outside. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { runInOwnNamespaces, run, ask, until } from '../support/netns.js';
@@ -40,8 +40,8 @@ if (runInOwnNamespaces(import.meta.url)) {
     const startedAt = performance.now();
     t.equal(await ask('10.96.0.20', 80), 'ECONNREFUSED', 'by the cluster IP');
     t.equal(await ask(nodeAddress, 30080), 'ECONNREFUSED', 'by the node port');
-    t.match(one.namespace.ask('10.96.0.20', 80), /refused/, 'from a pod');
-    t.match(cluster.outside.ask(nodeAddress, 30080), /refused/, 'from outside');
+    t.match(await one.namespace.ask('10.96.0.20', 80), /refused/, 'from a pod');
+    t.match(await cluster.outside.ask(nodeAddress, 30080), /refused/, 'from outside');
     t.equal(await ask('10.96.7.7', 99), 'ECONNREFUSED', 'an address that no Service has');
     t.ok(performance.now() - startedAt < 1_500, 'and nobody waited');
   });
@@ -57,27 +57,28 @@ if (runInOwnNamespaces(import.meta.url)) {
 
   void t.test('keeps the source address where it can', async (t) => {
     t.match(
-      cluster.outside.ask(nodeAddress, 30080),
+      await cluster.outside.ask(nodeAddress, 30080),
       ` ${outsideAddress}`,
       'a client from outside is seen as itself',
     );
     t.match(
-      one.namespace.ask(two.address, 8080),
+      await one.namespace.ask(two.address, 8080),
       `pod-two ${one.address}`,
       'a pod is seen by another as itself',
     );
   });
 
   void t.test('lets a pod reach itself and others by the Service, whatever br_netfilter does', async (t) => {
-    const settings = ['0', '1'];
-    for (const value of settings) {
-      try {
-        writeFileSync('/proc/sys/net/bridge/bridge-nf-call-iptables', value);
-      } catch {
-        t.comment('br_netfilter is not in this kernel');
-      }
+    const path = '/proc/sys/net/bridge/bridge-nf-call-iptables';
+    if (existsSync(path))
+      t.teardown(() => {
+        writeFileSync(path, '0');
+      });
+    for (const value of ['0', '1']) {
+      if (existsSync(path)) writeFileSync(path, value);
+      else t.comment('br_netfilter is not in this kernel');
       const answers = new Set<string>();
-      for (let i = 0; i < 16; i++) answers.add(one.namespace.ask('10.96.0.20', 80));
+      for (let i = 0; i < 16; i++) answers.add(await one.namespace.ask('10.96.0.20', 80));
       t.strictSame(
         [...answers].sort(),
         ['pod-one 10.244.0.1', `pod-two ${one.address}`],
@@ -88,21 +89,26 @@ if (runInOwnNamespaces(import.meta.url)) {
 
   void t.test('translates the source of pods that leave the cluster', async (t) => {
     await cluster.outside.respond(9000);
-    t.equal(one.namespace.ask(outsideAddress, 9000), `outside ${nodeAddress}`);
+    t.equal(await one.namespace.ask(outsideAddress, 9000), `outside ${nodeAddress}`);
   });
 
   void t.test("does not let pods use the bridge to reach the host's loopback", async (t) => {
     const server = createServer((connection) => connection.end('secret')).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    one.namespace.run('ip', 'address', 'flush', 'dev', 'lo');
+    t.teardown(() => server.close());
+    // What a hostile pod with the right to change its own network can do.
     one.namespace.run('ip', 'link', 'set', 'lo', 'down');
-    writeFileSync('/proc/sys/net/ipv4/conf/knarr0/route_localnet', '1');
-    one.namespace.run('sh', '-c', 'echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet');
-    one.namespace.run('ip', 'route', 'add', '127.0.0.0/8', 'via', '10.244.0.1');
-    one.namespace.run('ip', 'route', 'flush', 'table', 'local', 'type', 'local', '127.0.0.0/8');
-    t.notMatch(one.namespace.ask('127.0.0.1', port), 'secret');
-    server.close();
+    for (const device of ['all', 'eth0']) {
+      one.namespace.run('sh', '-c', `echo 1 >/proc/sys/net/ipv4/conf/${device}/route_localnet`);
+    }
+    one.namespace.run('ip', 'route', 'add', '127.0.0.0/8', 'via', '10.244.0.1', 'dev', 'eth0');
+    t.notMatch(await one.namespace.ask('127.0.0.1', port), 'secret');
+    await running.stop();
+    run('nft', 'flush', 'chain', 'ip', 'knarr-proxy', 'raw-prerouting');
+    t.match(await one.namespace.ask('127.0.0.1', port), 'secret', 'it is the rule that keeps it out');
+    running = cluster.startProxy();
+    await untilHealthy(running.proxy);
   });
 
   void t.test('a restart interrupts neither old nor new connections', async (t) => {
@@ -197,7 +203,7 @@ if (runInOwnNamespaces(import.meta.url)) {
     await until('served', async () => (await ask('10.96.0.40', 80)).startsWith('pod-'));
     t.strictSame(await namesOf(nodeAddress, 30081), ['pod-one', 'pod-two'], 'this node reaches all');
     const answers = new Set<string>();
-    for (let i = 0; i < 12; i++) answers.add(cluster.outside.ask(nodeAddress, 30081));
+    for (let i = 0; i < 12; i++) answers.add(await cluster.outside.ask(nodeAddress, 30081));
     t.strictSame([...answers], [`pod-two ${outsideAddress}`], 'outside reaches those of this node');
   });
 

@@ -78,13 +78,15 @@ export class TestNamespace {
   }
 
   /** What a server says to a client in this namespace, or the client's complaint. */
-  ask(address: string, port: number): string {
-    const result = spawnSync(
-      'ip',
-      ['netns', 'exec', this.name, 'nc', '-v', '-n', '-w', '3', address, String(port)],
-      { encoding: 'utf8', input: '' },
-    );
-    return result.status === 0 ? result.stdout : result.stderr.trim();
+  async ask(address: string, port: number): Promise<string> {
+    const client = ['nc', '-v', '-n', '-w', '3', address, String(port)];
+    const child = spawn('ip', ['netns', 'exec', this.name, ...client], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let answer = '';
+    let complaint = '';
+    child.stdout.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
+    const [status] = (await once(child, 'close')) as [number | null];
+    return status === 0 ? answer : complaint.trim();
   }
 
   async stop(): Promise<void> {
