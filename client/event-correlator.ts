@@ -6,6 +6,7 @@
  * These are the rules and numbers of client-go, so that `kubectl describe` reads as people know it.
  */
 import type { Event, ObjectReference } from '../api/generated/core-v1.js';
+import { timestamp } from './timestamps.js';
 
 const combineAfter = 10;
 const combineWindowMs = 600_000;
@@ -48,7 +49,7 @@ export class EventCorrelator {
     if (!this.#allow(observation)) return { kind: 'drop' };
     const message = this.#combine(observation);
     const key = JSON.stringify([...identity(observation), message.combined ? '' : message.text]);
-    const at = new Date(observation.at).toISOString().replace(/\.\d+Z$/, 'Z');
+    const at = timestamp(observation.at);
     const known = this.#known.get(key);
     if (known === undefined) {
       const name = `${observation.about.name ?? ''}.${nameSuffix(observation.at)}`;

@@ -35,6 +35,7 @@ export interface InformerOptions<T extends KubernetesObject> {
   readonly namespace?: string;
   readonly fieldSelector?: string;
   readonly labelSelector?: string;
+  readonly metadataOnly?: boolean;
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
 }
 
@@ -58,6 +59,7 @@ class SharedInformers implements InformerFactory {
     options: InformerOptions<T> = {},
   ): Informer<T> {
     const scope = [options.namespace ?? '', options.fieldSelector ?? '', options.labelSelector ?? ''];
+    if (options.metadataOnly === true) scope.push('metadata');
     const id = [resource.group, resource.plural, ...scope].join('|');
     // The id names the resource, so the type of what is found is that of the resource.
     let informer = this.#informers.get(id) as WatchingInformer<T> | undefined;
@@ -92,7 +94,8 @@ class SharedInformers implements InformerFactory {
 
 class WatchingInformer<T extends KubernetesObject> implements Informer<T> {
   readonly resource: ResourceDefinition<T>;
-  readonly #scope: Omit<InformerOptions<T>, 'indexes'>;
+  readonly #scope: Omit<InformerOptions<T>, 'indexes' | 'metadataOnly'>;
+  readonly #metadataOnly: boolean;
   readonly #environment: Required<InformerFactoryOptions>;
   readonly #cache = new ObjectCache<T>();
   readonly #handlers = new Set<InformerHandler<T>>();
@@ -108,6 +111,7 @@ class WatchingInformer<T extends KubernetesObject> implements Informer<T> {
   ) {
     this.resource = resource;
     this.#environment = environment;
+    this.#metadataOnly = options.metadataOnly === true;
     this.#scope = {
       ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
       ...(options.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector }),
@@ -233,7 +237,8 @@ class WatchingInformer<T extends KubernetesObject> implements Informer<T> {
     return heard || clock.monotonicMs() - startedAt >= 1_000;
   }
 
-  #put(object: T, initial: boolean): void {
+  #put(received: T, initial: boolean): void {
+    const object = this.#metadataOnly ? withoutContent(received) : received;
     const before = this.#cache.put(object);
     for (const handler of [...this.#handlers]) {
       if (before === undefined) this.#tell('onAdd', () => handler.onAdd?.(object, initial));
@@ -255,4 +260,9 @@ class WatchingInformer<T extends KubernetesObject> implements Informer<T> {
       this.#environment.log.error('an informer handler threw', fields);
     }
   }
+}
+
+function withoutContent<T extends KubernetesObject>({ apiVersion, kind, metadata }: T): T {
+  // Whoever asked for metadata alone has promised to look at nothing else.
+  return { apiVersion, kind, metadata } as T;
 }

@@ -12,6 +12,7 @@ import type { Lease, LeaseSpec } from '../api/generated/coordination-v1.js';
 import { leases } from '../api/resources.js';
 import { isStatusError } from '../api/status-error.js';
 import { isAborted } from './is-aborted.js';
+import { microTimestamp } from './timestamps.js';
 import type { ApiClient } from './types.js';
 
 export interface LeaderElectionOptions {
@@ -182,7 +183,7 @@ class Election {
   }
 
   #nextSpec(before: LeaseSpec | undefined, decision: LeaseDecision): LeaseSpec {
-    const now = new Date(this.#clock.now()).toISOString().replace('Z', '000Z');
+    const now = microTimestamp(this.#clock.now());
     const transitions = before?.leaseTransitions ?? 0;
     return {
       holderIdentity: this.#options.identity,

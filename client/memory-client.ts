@@ -23,6 +23,7 @@ import { MemoryStore } from './memory-store.js';
 import { watchMemory } from './memory-watch.js';
 import { selectionOf } from './object-selection.js';
 import { apiVersionOf, objectPath, subjectOf } from './resource-path.js';
+import { timestamp } from './timestamps.js';
 import type {
   ApiClient,
   DeleteOptions,
@@ -139,7 +140,7 @@ class MemoryResourceClient<T extends KubernetesObject> implements ResourceClient
     const object = prepareCreation(this.resource, draft, {
       apiVersion: apiVersionOf(this.resource),
       uid: randomUUID(),
-      now: new Date(this.#shared.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
+      now: timestamp(this.#shared.clock.now()),
       generatedSuffix: randomBytes(4).toString('hex').slice(0, 5),
     });
     const key = keyOf(object);
@@ -243,7 +244,7 @@ class MemoryResourceClient<T extends KubernetesObject> implements ResourceClient
       throw conflict({ group: '', resource: 'pods/binding' }, at.name, why);
     }
     pod.spec.nodeName = binding.target.name ?? '';
-    const now = new Date(this.#shared.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const now = timestamp(this.#shared.clock.now());
     const scheduled = { type: 'PodScheduled', status: 'True' };
     pod.status.conditions = [...withCondition(pod.status.conditions, scheduled, now)];
     this.#shared.store.put(this.#id, keyOf(pod), pod);

@@ -9,6 +9,7 @@ import { isPodTerminal } from '../api/pod-helpers.js';
 import type { ResourceDefinition } from '../api/resources.js';
 import { conflict } from '../api/status-error.js';
 import { subjectOf } from './resource-path.js';
+import { timestamp } from './timestamps.js';
 import type { DeleteOptions } from './types.js';
 
 type Fields = Record<string, unknown>;
@@ -147,9 +148,7 @@ export function prepareDeletion(
   // A second deletion can shorten the grace period, never lengthen it.
   if (deletionTimestamp !== undefined && graceSeconds >= (deletionGracePeriodSeconds ?? 0)) return current;
   const marked = structuredClone(current);
-  marked.metadata.deletionTimestamp = new Date(nowMs + graceSeconds * 1000)
-    .toISOString()
-    .replace(/\.\d+Z$/, 'Z');
+  marked.metadata.deletionTimestamp = timestamp(nowMs + graceSeconds * 1000);
   marked.metadata.deletionGracePeriodSeconds = graceSeconds;
   if (finalizers.size > 0) marked.metadata.finalizers = [...finalizers];
   if (marked.kind === 'Namespace') (marked as Namespace).status.phase = 'Terminating';

@@ -115,6 +115,8 @@ export interface InformerFactory {
       readonly namespace?: string;
       readonly fieldSelector?: string;
       readonly labelSelector?: string;
+      /** Keep apiVersion, kind and metadata alone: for those who need only names and owners of large objects. */
+      readonly metadataOnly?: boolean;
       readonly indexes?: Readonly<Record<string, (object: T) => readonly string[]>>;
     },
   ): Informer<T>;

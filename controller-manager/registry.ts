@@ -2,14 +2,22 @@
 import type { ControllerDefinition } from './controller-definition.js';
 import { endpointSliceController } from './controllers/endpointslice/controller.js';
 import { endpointsController } from './controllers/endpoints/controller.js';
+import { garbageCollector } from './controllers/garbage-collector/controller.js';
+import { podGarbageCollector } from './controllers/garbage-collector/pod-gc.js';
+import { namespaceController } from './controllers/namespace/controller.js';
 import { nodeIpam } from './controllers/node-ipam/controller.js';
+import { nodeLifecycle } from './controllers/node-lifecycle/controller.js';
 import { rootCa } from './controllers/root-ca/controller.js';
 import { serviceAccount } from './controllers/serviceaccount/controller.js';
 
 export const controllerDefinitions: readonly ControllerDefinition[] = [
   nodeIpam,
+  nodeLifecycle,
+  namespaceController,
   serviceAccount,
   rootCa,
   endpointsController,
   endpointSliceController,
+  garbageCollector,
+  podGarbageCollector,
 ];

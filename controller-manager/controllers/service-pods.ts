@@ -1,15 +1,9 @@
 /** Which Pods stand behind a Service, and under which addresses and ports. Pure; for Endpoints and EndpointSlices. */
 import { isDeepStrictEqual } from 'node:util';
-import type {
-  Container,
-  EndpointPort,
-  ObjectReference,
-  Pod,
-  Service,
-  ServicePort,
-} from '../../api/generated/core-v1.js';
+import type { EndpointPort, ObjectReference, Pod, Service } from '../../api/generated/core-v1.js';
 import { keyOf } from '../../api/objects.js';
-import { isPodReady, isPodTerminal, isSidecar } from '../../api/pod-helpers.js';
+import { isPodReady, isPodTerminal } from '../../api/pod-helpers.js';
+import { findTargetPort } from '../../api/service-helpers.js';
 
 export type IpFamily = 'IPv4' | 'IPv6';
 
@@ -62,10 +56,6 @@ export function familiesOf(service: Service): readonly IpFamily[] {
   return [clusterIP !== undefined && clusterIP.includes(':') ? 'IPv6' : 'IPv4'];
 }
 
-export function isHeadless(service: Service): boolean {
-  return service.spec.clusterIP === 'None';
-}
-
 /**
  * The ports of a Service as they are on one Pod. A named target port that the Pod does not have is left out, so Pods
  * of one Service may differ.
@@ -73,7 +63,7 @@ export function isHeadless(service: Service): boolean {
 export function portsOn(service: Service, pod: Pod): EndpointPort[] {
   const ports: EndpointPort[] = [];
   for (const servicePort of service.spec.ports ?? []) {
-    const port = targetPortOn(servicePort, pod);
+    const port = findTargetPort(pod, servicePort);
     if (port === undefined) continue;
     ports.push({
       ...(servicePort.name === undefined ? {} : { name: servicePort.name }),
@@ -83,20 +73,6 @@ export function portsOn(service: Service, pod: Pod): EndpointPort[] {
     });
   }
   return ports;
-}
-
-function targetPortOn(servicePort: ServicePort, pod: Pod): number | undefined {
-  const { targetPort } = servicePort;
-  if (targetPort === undefined || targetPort === 0 || targetPort === '') return servicePort.port;
-  if (typeof targetPort === 'number') return targetPort;
-  const protocol = servicePort.protocol ?? 'TCP';
-  const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar);
-  for (const container of [...pod.spec.containers, ...sidecars] as readonly Container[]) {
-    for (const port of container.ports ?? []) {
-      if (port.name === targetPort && (port.protocol ?? 'TCP') === protocol) return port.containerPort;
-    }
-  }
-  return undefined;
 }
 
 /** A Pod that asks for a DNS name of its own gets it from the headless Service that it names as its subdomain. */

@@ -7,11 +7,11 @@ import type {
   Service,
 } from '../../../api/generated/core-v1.js';
 import { isPodReady, isPodTerminal } from '../../../api/pod-helpers.js';
+import { isHeadless } from '../../../api/service-helpers.js';
 import {
   familiesOf,
   headlessLabel,
   hostnameFor,
-  isHeadless,
   podAddress,
   podReference,
   portsOn,

@@ -7,19 +7,13 @@ import type { Service } from '../../../api/generated/core-v1.js';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.js';
 import { controllerReference, keyOf, splitKey } from '../../../api/objects.js';
 import { endpointSlices, nodes, pods, services } from '../../../api/resources.js';
+import { isHeadless } from '../../../api/service-helpers.js';
 import { isStatusError } from '../../../api/status-error.js';
 import { createController, keysFrom } from '../../../client/controller.js';
 import type { ControllerContext, ControllerDefinition } from '../../controller-definition.js';
 import { isNamespaceGoing } from '../ensure-in-namespace.js';
 import { byNamespace } from '../indexes.js';
-import {
-  hasSelector,
-  headlessLabel,
-  isHeadless,
-  isSameToServices,
-  selects,
-  servicesOf,
-} from '../service-pods.js';
+import { hasSelector, headlessLabel, isSameToServices, selects, servicesOf } from '../service-pods.js';
 import { desiredGroups } from './desired-endpoints.js';
 import { OwnWrites } from './own-writes.js';
 import { planSlices } from './plan-slices.js';

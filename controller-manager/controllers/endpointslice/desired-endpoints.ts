@@ -2,15 +2,8 @@
 import type { Pod, Service } from '../../../api/generated/core-v1.js';
 import type { Endpoint, EndpointPort } from '../../../api/generated/discovery-v1.js';
 import { isPodReady, isPodTerminal } from '../../../api/pod-helpers.js';
-import {
-  familiesOf,
-  hostnameFor,
-  isHeadless,
-  podAddress,
-  podReference,
-  portsOn,
-  sortedByKey,
-} from '../service-pods.js';
+import { isHeadless } from '../../../api/service-helpers.js';
+import { familiesOf, hostnameFor, podAddress, podReference, portsOn, sortedByKey } from '../service-pods.js';
 import type { IpFamily } from '../service-pods.js';
 
 export interface EndpointGroup {

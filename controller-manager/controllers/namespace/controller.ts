@@ -8,6 +8,7 @@ import type { ResourceDefinition } from '../../../api/resources.js';
 import { isStatusError } from '../../../api/status-error.js';
 import { createController, keysFrom } from '../../../client/controller.js';
 import type { ReconcileResult } from '../../../client/controller.js';
+import { timestamp } from '../../../client/timestamps.js';
 import type { ControllerDefinition } from '../../controller-definition.js';
 import { byNamespace } from '../indexes.js';
 import { deleteContent } from './delete-content.js';
@@ -48,7 +49,7 @@ export const namespaceController: ControllerDefinition = {
       namespace: Namespace,
       outcome: Parameters<typeof namespaceConditions>[1],
     ): Promise<Namespace> {
-      const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+      const now = timestamp(clock.now());
       const conditions = namespaceConditions(namespace.status.conditions, outcome, now);
       if (conditions === namespace.status.conditions) return namespace;
       return resource.updateStatus({

@@ -1,0 +1,105 @@
+/** Finds out whether the owners that an object names are there: in the graph, else by asking the server. */
+import type { OwnerReference } from '../../../api/generated/meta-v1.js';
+import type { KubernetesObject } from '../../../api/objects.js';
+import { resourceDefinitions } from '../../../api/resources.js';
+import type { ResourceDefinition } from '../../../api/resources.js';
+import { isStatusError } from '../../../api/status-error.js';
+import { apiVersionOf } from '../../../client/resource-path.js';
+import type { ApiClient } from '../../../client/types.js';
+import type { JudgedOwner, OwnerState } from './decide-dependent.js';
+import { isWaitingForDependents, ownersOf } from './owner-graph.js';
+import type { OwnerGraph } from './owner-graph.js';
+
+/** Absent owners remembered; a uid is never used again, so an entry never becomes wrong. */
+const rememberedAbsences = 500;
+
+export class OwnerFinder {
+  readonly #client: ApiClient;
+  readonly #graph: OwnerGraph;
+  readonly #absent = new Set<string>();
+
+  constructor(client: ApiClient, graph: OwnerGraph) {
+    this.#client = client;
+    this.#graph = graph;
+  }
+
+  async judge(object: KubernetesObject, signal: AbortSignal): Promise<JudgedOwner[]> {
+    const judged: JudgedOwner[] = [];
+    for (const reference of ownersOf(object)) {
+      judged.push({ reference, ...(await this.#stateOf(reference, object, signal)) });
+    }
+    return judged;
+  }
+
+  async #stateOf(
+    reference: OwnerReference,
+    object: KubernetesObject,
+    signal: AbortSignal,
+  ): Promise<Omit<JudgedOwner, 'reference'>> {
+    const resource = resourceOfKind(reference.apiVersion, reference.kind);
+    if (resource === undefined) return { state: 'unknown' };
+    const namespace = object.metadata.namespace ?? '';
+    // A cluster-scoped object cannot be owned by one in a namespace: which one would it be?
+    if (resource.namespaced && namespace === '') return { state: 'unknown' };
+    const seen = this.#graph.get(reference.uid)?.object;
+    if (seen !== undefined && isMeant(seen, reference, resource, namespace))
+      return { state: stateOfLive(seen) };
+    const id = [reference.uid, reference.kind, reference.name, namespace].join('|');
+    if (this.#absent.has(id)) return { state: 'absent' };
+    const live = await this.#ask(resource, reference, namespace, signal);
+    if (live?.metadata.uid === reference.uid) return { state: stateOfLive(live), unseen: true };
+    this.#remember(id);
+    return { state: 'absent' };
+  }
+
+  async #ask(
+    resource: ResourceDefinition,
+    { name }: OwnerReference,
+    namespace: string,
+    signal: AbortSignal,
+  ): Promise<KubernetesObject | undefined> {
+    try {
+      const at = resource.namespaced ? { namespace, name } : { name };
+      return await this.#client.resource(resource).get(at, signal);
+    } catch (error) {
+      if (isStatusError(error, 'NotFound')) return undefined;
+      throw error;
+    }
+  }
+
+  #remember(id: string): void {
+    this.#absent.add(id);
+    if (this.#absent.size <= rememberedAbsences) return;
+    for (const oldest of this.#absent) {
+      this.#absent.delete(oldest);
+      return;
+    }
+  }
+}
+
+/** An object elsewhere with the same uid is not what was meant: owners live in the same namespace, or in none. */
+function isMeant(
+  object: KubernetesObject,
+  reference: OwnerReference,
+  resource: ResourceDefinition,
+  namespace: string,
+): boolean {
+  return (
+    object.kind === reference.kind &&
+    object.metadata.name === reference.name &&
+    (!resource.namespaced || object.metadata.namespace === namespace)
+  );
+}
+
+function stateOfLive(object: KubernetesObject): OwnerState {
+  return isWaitingForDependents(object) ? 'waiting-for-dependents' : 'present';
+}
+
+/** The resource of a kind, in any version of its group that this server has. */
+export function resourceOfKind(apiVersion: string, kind: string): ResourceDefinition | undefined {
+  const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+  return (
+    resourceDefinitions.find((one) => one.kind === kind && apiVersionOf(one) === apiVersion) ??
+    resourceDefinitions.find((one) => one.kind === kind && one.group === group)
+  );
+}
