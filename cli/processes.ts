@@ -36,6 +36,13 @@ export function processDefinitions(layout: Layout, sources: ProcessSources): Pro
       environment: { ...base, ...proxyVariables(sources.environment) },
       logFile: logFile('containerd'),
     },
+    {
+      name: 'cni',
+      program: sources.node,
+      args: [join(sources.buildDir, 'cni-plugins', 'daemon', 'main.js'), `--socket=${layout.run.cniSocket}`],
+      environment: base,
+      logFile: logFile('cni'),
+    },
     box('apiserver', apiserverFlags(layout)),
     box('kubelet', kubeletFlags(layout)),
     box('controller-manager', controllerManagerFlags(layout)),

@@ -77,6 +77,11 @@ disabled_plugins = [
 `;
 }
 
+/** The snapshotter that a config.toml of ours names. Pure. */
+export function snapshotterOf(config: string): Snapshotter {
+  return config.includes('snapshotter = "native"') ? 'native' : 'overlayfs';
+}
+
 /** The bit of CAP_SYS_RESOURCE in the effective set of /proc/self/status. Pure. */
 export function hasSysResource(processStatus: string): boolean {
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(processStatus)?.[1];
