@@ -20,9 +20,9 @@ export interface PublishedDocument {
   readonly etag: string;
 }
 
-const gnosticType = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-/** The same, as clients since v1.27 write it: without a character that media types do not allow. */
-const gnosticTypeWithDot = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+/** How clients before v1.27 ask for it; `@` is not allowed in media types, so it is never the answer's type. */
+const gnosticTypeAsAsked = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+const gnosticType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 /** All methods may be called concurrently. */
 export class OpenApiPublisher {
@@ -55,16 +55,16 @@ export class OpenApiPublisher {
   /** `/openapi/v2` as JSON, or as gnostic protobuf where the Accept header asks for it first. */
   async v2(accept: string | undefined): Promise<PublishedDocument> {
     const wanted = accept?.split(',', 1)[0]?.split(';', 1)[0]?.trim() ?? '';
-    if (wanted !== gnosticType && wanted !== gnosticTypeWithDot) {
+    if (wanted !== gnosticType && wanted !== gnosticTypeAsAsked) {
       return await this.#once('v2 json', async () => {
         const { buildDocumentV2 } = await import('./documents.js');
         return json(buildDocumentV2(this.#options));
       });
     }
-    return await this.#once(`v2 ${wanted}`, async () => {
+    return await this.#once('v2 protobuf', async () => {
       const { buildDocumentV2 } = await import('./documents.js');
       const { encodeGnosticDocument } = await import('./gnostic-encoding.js');
-      return published(wanted, encodeGnosticDocument(buildDocumentV2(this.#options)));
+      return published(gnosticType, encodeGnosticDocument(buildDocumentV2(this.#options)));
     });
   }
 
