@@ -9,6 +9,7 @@ import { open } from 'lmdb';
 import type { Database, RootDatabase } from 'lmdb';
 import { StoreError } from '../../store.js';
 import type { Journal, LogEntry } from '../multiversion/journal.js';
+import { checkLmdbFile } from './check-lmdb-file.js';
 import { decodeLogEntry, encodeLogEntry } from './log-entry-codec.js';
 
 const format = 1;
@@ -24,6 +25,7 @@ export class LmdbJournal implements Journal {
   /** Opens or creates the file. Throws `corrupt` when it is not one of ours. */
   constructor(path: string) {
     this.#path = path;
+    checkLmdbFile(path);
     try {
       this.#environment = open({
         path,
@@ -58,16 +60,18 @@ export class LmdbJournal implements Journal {
   }
 
   async append(entries: readonly LogEntry[]): Promise<void> {
-    await this.#environment.batch(() => {
+    await this.#commit(() => {
       for (const entry of entries) this.#write(this.#log.put(entry.revision, encodeLogEntry(entry)));
     });
   }
 
   async compact(compactRevision: number, dropRevisions: readonly number[]): Promise<void> {
     // First of all, so that a crash half-way leaves entries too many and never a history with holes.
-    await this.#meta.put('compactRevision', compactRevision);
+    await this.#commit(() => {
+      this.#write(this.#meta.put('compactRevision', compactRevision));
+    });
     for (let start = 0; start < dropRevisions.length; start += dropChunk) {
-      await this.#environment.batch(() => {
+      await this.#commit(() => {
         for (const revision of dropRevisions.slice(start, start + dropChunk)) {
           this.#write(this.#log.remove(revision));
         }
@@ -83,8 +87,28 @@ export class LmdbJournal implements Journal {
     await this.#environment.close();
   }
 
+  /** One transaction; resolves when it is on the disk. */
+  async #commit(writes: () => void): Promise<void> {
+    try {
+      await this.#environment.batch(writes);
+    } catch (error) {
+      throw new Error('lmdb could not commit', { cause: await reasonOf(error) });
+    }
+  }
+
   /** The promise of one operation fails together with that of its batch, which is the one awaited. */
   #write(operation: Promise<boolean>): void {
     operation.catch(() => undefined);
+  }
+}
+
+/** lmdb rejects with an error that holds the promise of another one, which tells why. */
+async function reasonOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error;
+  try {
+    await Promise.race([error.commitError, new Promise((resolve) => setImmediate(resolve))]);
+    return error;
+  } catch (reason) {
+    return reason;
   }
 }
