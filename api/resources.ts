@@ -68,7 +68,7 @@ export const pods = define<core.Pod>('core/v1', 'namespaced', 'Pod', {
   plural: 'pods',
   shortNames: ['po'],
   categories: all,
-  subresources: ['status', 'binding', 'log', 'exec', 'eviction'],
+  subresources: ['status', 'binding', 'log', 'exec', 'attach', 'portforward', 'eviction'],
 });
 export const services = define<core.Service>('core/v1', 'namespaced', 'Service', {
   plural: 'services',

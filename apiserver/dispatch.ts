@@ -1,0 +1,258 @@
+/** From a request to its handler: which verb, which resource, who asks, and whether he may. */
+import { pods } from '../api/resources.js';
+import { isStatusError, StatusError } from '../api/status-error.js';
+import type { DiscoveryHandler } from './discovery/discovery-handler.js';
+import type { HealthHandler } from './discovery/health-handler.js';
+import type { OpenApiHandler } from './discovery/openapi-handler.js';
+import { authenticate } from './filters/authentication.js';
+import type { UserInfo } from './filters/authentication.js';
+import { forbidden } from './filters/authorization.js';
+import type { Authorizer, RequestAttributes } from './filters/authorization.js';
+import type { Handler, ServedResource, ServerParts } from './handlers/context.js';
+import { handleCreate } from './handlers/create.js';
+import { handleDelete } from './handlers/delete.js';
+import { handleDeleteCollection } from './handlers/delete-collection.js';
+import { handleGet } from './handlers/get.js';
+import { handleList } from './handlers/list.js';
+import { handlePatch } from './handlers/patch.js';
+import { handleUpdate } from './handlers/update.js';
+import { handleWatch } from './handlers/watch.js';
+import type { Exchange } from './http/exchange.js';
+import type { UpgradeRequest } from './http/listener.js';
+import { respondError, respondJson, statusOfStoreError } from './http/respond.js';
+import type { ResourcePath } from './http/route.js';
+import { parseResourcePath } from './http/route.js';
+import type { ApiServerMetrics } from './metrics.js';
+import { StoreError } from './storage/store.js';
+import { handleBinding } from './subresources/binding.js';
+import { findSubresource, verbOfMethod } from './subresources/registry.js';
+
+export interface DispatcherOptions {
+  readonly parts: ServerParts;
+  readonly authorizer: Authorizer;
+  readonly discovery: DiscoveryHandler;
+  readonly openApi: OpenApiHandler;
+  readonly health: HealthHandler;
+  readonly metrics: ApiServerMetrics;
+}
+
+interface Route {
+  readonly verb: string;
+  readonly handler: Handler;
+  readonly served: ServedResource;
+}
+
+const longRunningVerbs: ReadonlySet<string> = new Set(['watch', 'connect']);
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Answers the exchange, whatever happens. */
+  handle(exchange: Exchange, upgrade?: UpgradeRequest): void {
+    const run = this.#answer(exchange, upgrade).finally(() => this.#running.delete(run));
+    this.#running.add(run);
+  }
+
+  /** Resolves when everything that is under way now has ended. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  async #answer(exchange: Exchange, upgrade: UpgradeRequest | undefined): Promise<void> {
+    const { parts, metrics } = this.#options;
+    const startMs = parts.clock.monotonicMs();
+    const labels = { verb: exchange.method, group: '', resource: '' };
+    let ended = (): void => undefined;
+    try {
+      const user = authenticate(exchange);
+      const path = parseResourcePath(exchange.path);
+      const route = path === undefined ? undefined : this.#route(exchange, path);
+      if (path === undefined || route === undefined) {
+        await this.#handlePath(exchange, user);
+      } else {
+        Object.assign(labels, { verb: route.verb, group: path.group, resource: path.resource });
+        if (longRunningVerbs.has(route.verb)) ended = metrics.began(labels);
+        await this.#authorize(attributesOf(exchange, user, route.verb, path));
+        const request = { exchange, user, path, served: route.served, parts };
+        await route.handler(upgrade === undefined ? request : { ...request, upgrade });
+      }
+    } catch (error) {
+      this.#fail(exchange, error);
+    } finally {
+      ended();
+      const seconds = (parts.clock.monotonicMs() - startMs) / 1000;
+      metrics.finished({ ...labels, code: exchange.status }, seconds, longRunningVerbs.has(labels.verb));
+      parts.log.debug('request', {
+        method: exchange.method,
+        path: exchange.path,
+        code: exchange.status,
+        seconds,
+      });
+    }
+  }
+
+  /** Undefined for a path below a group version that is discovery's, or nobody's. */
+  #route(exchange: Exchange, path: ResourcePath): Route | undefined {
+    const { resources } = this.#options.parts;
+    if (path.resource === 'bindings' && path.group === '' && path.name === '')
+      return {
+        verb: 'create',
+        handler: onlyPost(exchange, handleBinding),
+        served: resources.of(pods) as unknown as ServedResource,
+      };
+    const served = resources.find(path);
+    if (served === undefined) return undefined;
+    if (path.subresource !== '') return subresourceRoute(exchange, path, served);
+    const [verb, handler] = verbOf(exchange, path);
+    return { verb, handler, served };
+  }
+
+  async #authorize(attributes: RequestAttributes): Promise<void> {
+    const decision = await this.#options.authorizer.authorize(attributes);
+    if (decision.kind === 'deny') throw forbidden(attributes, decision.reason);
+  }
+
+  /** Everything that is no resource. */
+  async #handlePath(exchange: Exchange, user: UserInfo): Promise<void> {
+    const { discovery, openApi, health, metrics } = this.#options;
+    await this.#authorize({ user, verb: exchange.method.toLowerCase(), path: exchange.path });
+    if (exchange.method !== 'GET' && exchange.method !== 'HEAD') {
+      if (parseResourcePath(exchange.path) !== undefined) throw noSuchResource();
+      throw methodNotAllowed();
+    }
+    if (await health.handle(exchange)) return;
+    if (discovery.handle(exchange)) return;
+    if (exchange.path === '/metrics') {
+      exchange.respond(
+        200,
+        { 'content-type': metrics.registry.contentType },
+        await metrics.registry.metrics(),
+      );
+      return;
+    }
+    if (exchange.path === '/') {
+      respondJson(exchange, 200, { paths: rootPaths });
+      return;
+    }
+    if (await openApi.handle(exchange)) return;
+    throw noSuchResource();
+  }
+
+  /** Errors end here: known ones as they are, the others as InternalError, logged once. */
+  #fail(exchange: Exchange, error: unknown): void {
+    if (exchange.signal.aborted && exchange.status === 0) return;
+    if (isStatusError(error)) {
+      if (error.code >= 500)
+        this.#options.parts.log.warn('request failed', { path: exchange.path, err: error });
+      respondError(exchange, error);
+      return;
+    }
+    if (error instanceof StoreError) {
+      this.#options.parts.log.warn('the store refused', { path: exchange.path, err: error });
+      respondError(exchange, statusOfStoreError(error));
+      return;
+    }
+    this.#options.parts.log.error('a handler failed', {
+      method: exchange.method,
+      path: exchange.path,
+      err: error,
+    });
+    const message = error instanceof Error ? error.message : String(error);
+    respondError(
+      exchange,
+      new StatusError('InternalError', `Internal error occurred: ${message}`, { cause: error }),
+    );
+  }
+}
+
+const rootPaths = [
+  '/api',
+  '/apis',
+  '/healthz',
+  '/livez',
+  '/metrics',
+  '/openapi/v2',
+  '/openapi/v3',
+  '/readyz',
+  '/version',
+];
+
+function verbOf(exchange: Exchange, path: ResourcePath): readonly [string, Handler] {
+  const isObject = path.name !== '';
+  switch (exchange.method) {
+    case 'GET':
+    case 'HEAD':
+      if (wantsWatch(exchange, path)) return ['watch', handleWatch];
+      return isObject ? ['get', handleGet] : ['list', handleList];
+    case 'POST':
+      if (!isObject) return ['create', handleCreate];
+      break;
+    case 'PUT':
+      if (isObject) return ['update', handleUpdate];
+      break;
+    case 'PATCH':
+      if (isObject) return ['patch', handlePatch];
+      break;
+    case 'DELETE':
+      return isObject ? ['delete', handleDelete] : ['deletecollection', handleDeleteCollection];
+  }
+  throw methodNotAllowed();
+}
+
+function wantsWatch(exchange: Exchange, path: ResourcePath): boolean {
+  if (path.legacyWatch) return true;
+  const watch = exchange.query.get('watch');
+  return watch !== null && watch !== 'false' && watch !== '0';
+}
+
+const connectSubresources: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'log']);
+
+function subresourceRoute(exchange: Exchange, path: ResourcePath, served: ServedResource): Route {
+  const known = served.definition.subresources.includes(path.subresource);
+  const subresource = known ? findSubresource(path.subresource) : undefined;
+  if (subresource === undefined || path.rest.length > 0) throw noSuchResource();
+  const method = (exchange.method === 'HEAD' ? 'GET' : exchange.method) as keyof typeof verbOfMethod;
+  const handler = subresource.handlers[method];
+  if (handler === undefined) throw methodNotAllowed();
+  const verb = connectSubresources.has(path.subresource) ? 'connect' : verbOfMethod[method];
+  return { verb, handler, served };
+}
+
+function onlyPost(exchange: Exchange, handler: Handler): Handler {
+  if (exchange.method !== 'POST') throw methodNotAllowed();
+  return handler;
+}
+
+function attributesOf(
+  exchange: Exchange,
+  user: UserInfo,
+  verb: string,
+  path: ResourcePath,
+): RequestAttributes {
+  // To RBAC, a tunnel is a creation (or a read) of its subresource.
+  const asked = verb === 'connect' ? (exchange.method === 'GET' ? 'get' : 'create') : verb;
+  const { group, version, namespace, resource, name, subresource } = path;
+  return {
+    user,
+    verb: asked,
+    path: exchange.path,
+    resource: { group, version, namespace, resource, name, subresource },
+  };
+}
+
+function noSuchResource(): StatusError {
+  return new StatusError('NotFound', 'the server could not find the requested resource', { details: {} });
+}
+
+function methodNotAllowed(): StatusError {
+  return new StatusError(
+    'MethodNotAllowed',
+    'the server does not allow this method on the requested resource',
+    { details: {} },
+  );
+}

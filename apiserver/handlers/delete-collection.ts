@@ -1,0 +1,36 @@
+/** DELETE of a collection: every object that the selectors name, each as a DELETE of its own. */
+import { isStatusError } from '../../api/status-error.js';
+import { respondJson } from '../http/respond.js';
+import { apiVersionOf } from '../storage/object-codec.js';
+import type { Handler } from './context.js';
+import { deleteObject, readDeleteOptions } from './delete.js';
+import { readSelection } from './selection.js';
+
+const parallel = 16;
+
+export const handleDeleteCollection: Handler = async (request) => {
+  const { served, path, exchange } = request;
+  const selection = readSelection(request);
+  const options = await readDeleteOptions(request);
+  const { items, revision } = await served.storage.list({ namespace: path.namespace }, exchange.signal);
+  const selected = items.filter((item) => !selection.selective || selection.matches(item));
+  for (let start = 0; start < selected.length; start += parallel) {
+    await Promise.all(
+      selected.slice(start, start + parallel).map(async ({ object }) => {
+        const { namespace = '', name } = object.metadata;
+        try {
+          await deleteObject({ ...request, path: { ...path, namespace } }, name, options);
+        } catch (error) {
+          // Somebody else deleted it meanwhile: that is what was wanted.
+          if (!isStatusError(error, 'NotFound')) throw error;
+        }
+      }),
+    );
+  }
+  respondJson(exchange, 200, {
+    kind: `${served.definition.kind}List`,
+    apiVersion: apiVersionOf(served.definition),
+    metadata: { resourceVersion: String(revision) },
+    items: selected.map((item) => item.object),
+  });
+};

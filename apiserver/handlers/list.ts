@@ -1,0 +1,166 @@
+/** LIST: a collection from one revision, whole or in chunks. */
+import { StatusError } from '../../api/status-error.js';
+import type { ObjectPage } from '../storage/resource-storage.js';
+import { StoreError } from '../storage/store.js';
+import type { StoredObject } from '../storage/stored-object.js';
+import type { Handler, ResourceRequest } from './context.js';
+import { decodeContinue, encodeContinue } from './continue-token.js';
+import type { ContinuePoint } from './continue-token.js';
+import { waitForRevision } from './wait-for-revision.js';
+import type { ListHead } from './represent.js';
+import { respondList } from './represent.js';
+import { readInteger, readResourceVersion } from './request-options.js';
+import type { Selection } from './selection.js';
+import { readSelection } from './selection.js';
+
+/** With a selector, so many records are looked at for each one that is asked for. */
+const lookAheadFactor = 4;
+
+export const handleList: Handler = async (request) => {
+  const selection = readSelection(request);
+  const plan = readPlan(request);
+  const { items, head } = await collect(request, selection, plan);
+  await respondList(request, items, head);
+};
+
+/** Which revision is read, and how much of it. */
+interface ListPlan {
+  readonly limit: number | undefined;
+  readonly from: ContinuePoint | undefined;
+  /** Exactly this revision; undefined for the newest. */
+  readonly revision: number | undefined;
+  /** At least this revision. */
+  readonly notOlderThan: number | undefined;
+}
+
+function readPlan({ exchange }: ResourceRequest): ListPlan {
+  const limit = readInteger(exchange, 'limit');
+  const token = exchange.query.get('continue') ?? '';
+  const version = readResourceVersion(exchange);
+  const match = exchange.query.get('resourceVersionMatch') ?? '';
+  const base = { limit: limit === 0 ? undefined : limit };
+  if (token !== '') {
+    if (version !== undefined && version !== 0)
+      throw new StatusError('BadRequest', 'specifying resource version is not allowed when using continue');
+    const from = decodeContinue(token);
+    return { ...base, from, revision: from.revision, notOlderThan: undefined };
+  }
+  if (match !== '' && match !== 'Exact' && match !== 'NotOlderThan')
+    throw new StatusError(
+      'BadRequest',
+      `resourceVersionMatch: Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan", ""`,
+    );
+  if (match !== '' && version === undefined)
+    throw new StatusError(
+      'BadRequest',
+      'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
+    );
+  if (match === 'Exact' && version === 0)
+    throw new StatusError(
+      'BadRequest',
+      'resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
+    );
+  // A version with a limit and nothing else said means exactly that version.
+  const exact = match === 'Exact' || (match === '' && base.limit !== undefined && version !== 0);
+  return {
+    ...base,
+    from: undefined,
+    revision: exact ? version : undefined,
+    notOlderThan: exact ? undefined : version,
+  };
+}
+
+interface Collected {
+  readonly items: readonly StoredObject[];
+  readonly head: ListHead;
+}
+
+async function collect(request: ResourceRequest, selection: Selection, plan: ListPlan): Promise<Collected> {
+  const { served, path } = request;
+  const prefix = served.storage.layout.prefix(path.namespace);
+  const items: StoredObject[] = [];
+  let start = plan.from === undefined ? undefined : prefix + plan.from.start;
+  let revision = plan.revision;
+  for (;;) {
+    const wanted = plan.limit === undefined ? undefined : plan.limit - items.length;
+    const limit = wanted !== undefined && selection.selective ? wanted * lookAheadFactor : wanted;
+    const page = await readPage(request, { start, limit, revision, plan });
+    revision = page.revision;
+    for (const [index, item] of page.items.entries()) {
+      if (selection.selective && !selection.matches(item)) continue;
+      items.push(item);
+      if (items.length !== plan.limit) continue;
+      const left = page.items.length - index - 1 + page.remaining;
+      return {
+        items,
+        head: headOf(revision, left > 0 ? item : undefined, selection.selective ? undefined : left),
+      };
+    }
+    const last = page.items.at(-1);
+    if (page.remaining === 0 || last === undefined)
+      return { items, head: headOf(revision, undefined, undefined) };
+    start = `${last.record.key}\0`;
+  }
+
+  function headOf(at: number, last: StoredObject | undefined, remaining: number | undefined): ListHead {
+    if (last === undefined) return { resourceVersion: String(at) };
+    const next = encodeContinue({ revision: at, start: `${last.record.key.slice(prefix.length)}\0` });
+    return {
+      resourceVersion: String(at),
+      continue: next,
+      ...(remaining === undefined ? {} : { remainingItemCount: remaining }),
+    };
+  }
+}
+
+async function readPage(
+  request: ResourceRequest,
+  options: {
+    readonly start: string | undefined;
+    readonly limit: number | undefined;
+    readonly revision: number | undefined;
+    readonly plan: ListPlan;
+  },
+): Promise<ObjectPage<StoredObject['object']>> {
+  const { start, limit, revision, plan } = options;
+  if (plan.notOlderThan !== undefined && limit === undefined) return readCached(request, plan.notOlderThan);
+  const { served, path, exchange } = request;
+  try {
+    const page = await served.storage.list(
+      {
+        namespace: path.namespace,
+        ...(start === undefined ? {} : { startKey: start }),
+        ...(limit === undefined ? {} : { limit }),
+        ...(revision === undefined ? {} : { revision }),
+      },
+      exchange.signal,
+    );
+    if (plan.notOlderThan !== undefined && page.revision < plan.notOlderThan) {
+      throw new StoreError('future-revision', `${plan.notOlderThan}, current: ${page.revision}`);
+    }
+    return page;
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'compacted' && plan.from !== undefined)
+      throw expiredContinue(error);
+    throw error;
+  }
+}
+
+/** A list that may be a little old comes from the cache and costs the store nothing. */
+async function readCached(
+  request: ResourceRequest,
+  notOlderThan: number,
+): Promise<ObjectPage<StoredObject['object']>> {
+  const { served, path } = request;
+  return waitForRevision(request, notOlderThan, (signal) =>
+    served.storage.listCached(path.namespace, notOlderThan, signal),
+  );
+}
+
+function expiredContinue(cause: StoreError): StatusError {
+  return new StatusError(
+    'Expired',
+    'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.',
+    { cause },
+  );
+}

@@ -1,0 +1,86 @@
+/** PATCH: JSON Patch, JSON Merge Patch and Kubernetes' strategic merge patch. */
+import type { KubernetesObject } from '../../api/objects.js';
+import type { Schema } from '../../api/schema/model.js';
+import { StatusError } from '../../api/status-error.js';
+import { mediaTypeOf, parseJsonBody, readBody } from '../http/body.js';
+import type { Handler, ResourceRequest } from './context.js';
+import { decodeResource } from './read-object.js';
+import { respondObject } from './represent.js';
+import { readDryRun } from './request-options.js';
+import { changeObject, scopeOf } from './update.js';
+
+/** Applies a patch to a JSON value; throws BadRequest or Invalid. */
+export type ApplyPatch = (current: unknown) => unknown;
+
+const supported = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+];
+
+export const handlePatch: Handler = async (request) => {
+  const scope = scopeOf(request);
+  const { served, parts, exchange } = request;
+  const apply = await readPatch(request, parts.schema, served.definition.schemaName);
+  const updated = await changeObject(request, {
+    scope,
+    dryRun: readDryRun(exchange),
+    next: (current) => patchedObject(request, apply, current),
+  });
+  await respondObject(request, 200, updated);
+};
+
+function patchedObject(
+  request: ResourceRequest,
+  apply: ApplyPatch,
+  current: KubernetesObject,
+): KubernetesObject {
+  const next = decodeResource(request, { value: apply(current) });
+  const { metadata } = next;
+  if (metadata.name !== current.metadata.name)
+    throw new StatusError('BadRequest', 'the name of an object cannot be changed by a patch');
+  if (metadata.namespace !== current.metadata.namespace)
+    throw new StatusError('BadRequest', 'the namespace of an object cannot be changed by a patch');
+  return next;
+}
+
+/** Reads the patch of a request for objects of the given type. Throws UnsupportedMediaType and BadRequest. */
+export async function readPatch(
+  { exchange }: ResourceRequest,
+  schema: Schema,
+  schemaName: string,
+): Promise<ApplyPatch> {
+  const type = mediaTypeOf(exchange);
+  if (!supported.includes(type)) throw unsupported(type);
+  const patch = parseJsonBody(await readBody(exchange.body)).value;
+  switch (type) {
+    case 'application/json-patch+json': {
+      const { applyJsonPatch } = await import('../../api/patch/json-patch.js');
+      return (current) => applyJsonPatch(current, patch);
+    }
+    case 'application/merge-patch+json': {
+      const { applyMergePatch } = await import('../../api/patch/merge-patch.js');
+      return (current) => applyMergePatch(current, requireObject(patch));
+    }
+    default: {
+      const { applyStrategicMergePatch } = await import('../../api/patch/strategic-merge-patch.js');
+      return (current) => applyStrategicMergePatch(current, requireObject(patch), schema, schemaName);
+    }
+  }
+}
+
+function requireObject(patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch))
+    throw new StatusError('BadRequest', 'the patch is not a JSON object');
+  return patch;
+}
+
+function unsupported(type: string): StatusError {
+  const list = supported.join(', ');
+  return new StatusError(
+    'UnsupportedMediaType',
+    type.startsWith('application/apply-patch+')
+      ? `server-side apply (${type}) is not supported by this server yet; accepted media types include: ${list}`
+      : `the body of the request was in an unknown format - accepted media types include: ${list}`,
+  );
+}

@@ -1,0 +1,107 @@
+/** From a request's body to an object of its kind: type checks, unknown fields, warnings, defaults. */
+import type { KubernetesObject } from '../../api/objects.js';
+import type { ResourceDefinition } from '../../api/resources.js';
+import {
+  decodeObject,
+  duplicateFieldProblem,
+  strictDecodingError,
+  unknownFieldProblem,
+} from '../../api/schema/decode.js';
+import { findDuplicateKeys } from '../../api/schema/duplicate-keys.js';
+import type { Schema } from '../../api/schema/model.js';
+import { StatusError } from '../../api/status-error.js';
+import type { RequestBody } from '../http/body.js';
+import { readObjectBody } from '../http/body.js';
+import type { Exchange } from '../http/exchange.js';
+import { addWarning } from '../http/respond.js';
+import { apiVersionOf } from '../storage/object-codec.js';
+import type { ResourceRequest } from './context.js';
+import { readFieldValidation } from './request-options.js';
+
+/** Reads the body as the kind of the resource. Throws BadRequest and UnsupportedMediaType. */
+export async function readResourceObject(request: ResourceRequest): Promise<KubernetesObject> {
+  const body = await readObjectBody(request.exchange);
+  if (body === undefined) throw emptyBody();
+  return decodeResource(request, body);
+}
+
+export function emptyBody(): StatusError {
+  return new StatusError('BadRequest', 'the body of the request is empty: an object is expected');
+}
+
+/** Decodes what a client sent, or what a patch made, as the kind of the resource. */
+export function decodeResource(request: ResourceRequest, body: RequestBody): KubernetesObject {
+  const { exchange, served, parts } = request;
+  const { definition } = served;
+  const value = requireKind(body.value, definition);
+  const { object, unknownFields } = decodeObject<KubernetesObject>(
+    parts.schema,
+    definition.schemaName,
+    value,
+  );
+  const duplicates = body.jsonText === undefined ? [] : duplicatesIn(exchange, body.jsonText);
+  reportProblems(exchange, definition, unknownFields, duplicates);
+  object.kind = definition.kind;
+  object.apiVersion = apiVersionOf(definition);
+  // The description marks metadata as always there, and the name as optional: it may be generated.
+  const metadata: { name?: string } = object.metadata;
+  metadata.name ??= '';
+  return object;
+}
+
+/** Searching costs a pass over the text, so it is done only when somebody wants to know. */
+function duplicatesIn(exchange: Exchange, jsonText: string): readonly string[] {
+  return readFieldValidation(exchange) === 'Ignore' ? [] : findDuplicateKeys(jsonText);
+}
+
+function reportProblems(
+  exchange: Exchange,
+  definition: ResourceDefinition,
+  unknownFields: readonly string[],
+  duplicates: readonly string[],
+): void {
+  if (unknownFields.length === 0 && duplicates.length === 0) return;
+  const problems = [...duplicates.map(duplicateFieldProblem), ...unknownFields.map(unknownFieldProblem)];
+  switch (readFieldValidation(exchange)) {
+    case 'Ignore':
+      return;
+    case 'Warn':
+      for (const problem of problems) addWarning(exchange, problem);
+      return;
+    case 'Strict':
+      throw strictDecodingError(definition.kind, definition.version, problems);
+  }
+}
+
+/** The body's apiVersion and kind must be those of the URL; either may be left out. */
+function requireKind(value: unknown, definition: ResourceDefinition): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new StatusError('BadRequest', 'the body of the request is not an object');
+  const object = value as Record<string, unknown>;
+  const expected = apiVersionOf(definition);
+  const { apiVersion = expected, kind = definition.kind } = object;
+  if (apiVersion !== expected)
+    throw new StatusError(
+      'BadRequest',
+      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`,
+    );
+  if (kind !== definition.kind)
+    throw new StatusError(
+      'BadRequest',
+      `${String(kind)} in version "${definition.version}" cannot be handled as a ${definition.kind}`,
+    );
+  return object;
+}
+
+/** Reads a body that is no resource of its own: a Binding, a Scale, DeleteOptions. Undefined when it is empty. */
+export async function readSubresourceObject<T>(
+  exchange: Exchange,
+  schema: Schema,
+  schemaName: string,
+): Promise<T | undefined> {
+  const body = await readObjectBody(exchange);
+  if (body === undefined) return undefined;
+  if (typeof body.value !== 'object' || body.value === null)
+    throw new StatusError('BadRequest', 'the body of the request is not an object');
+  return decodeObject<T>(schema, schemaName, body.value, { fill: false }).object;
+}

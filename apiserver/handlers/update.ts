@@ -1,0 +1,223 @@
+/** PUT, and what PUT and PATCH have in common: a change of an object that is there. */
+import { isDeepStrictEqual } from 'node:util';
+import { Violations } from '../../api/field-path.js';
+import type { KubernetesObject } from '../../api/objects.js';
+import { conflict, invalid, isStatusError, StatusError } from '../../api/status-error.js';
+import type { AdmissionRequest } from '../admission/admission.js';
+import { omit } from '../omit.js';
+import { addWarning } from '../http/respond.js';
+import { carryMeta, validateMetaUpdate } from '../resources/object-meta.js';
+import type { Reservation } from '../resources/strategy.js';
+import { subjectOf } from '../storage/error-subject.js';
+import type { Change } from '../storage/resource-storage.js';
+import type { Handler, ResourceRequest } from './context.js';
+import { checkScope, createFromClient, validateNew } from './create.js';
+import { endsByUpdate } from './deletion.js';
+import { readResourceObject } from './read-object.js';
+import { respondObject } from './represent.js';
+import { readDryRun } from './request-options.js';
+import { parseResourceVersion } from './request-options.js';
+
+/** Which part of an object a request may change. */
+export type UpdateScope = 'main' | 'status' | 'finalize';
+
+export const handleUpdate: Handler = async (request) => {
+  const object = await readResourceObject(request);
+  checkScope(request, object);
+  checkName(request, object);
+  const dryRun = readDryRun(request.exchange);
+  const scope = scopeOf(request);
+  try {
+    const updated = await changeObject(request, { scope, dryRun, next: () => structuredClone(object) });
+    await respondObject(request, 200, updated);
+  } catch (error) {
+    const mayCreate = request.served.strategy.allowsCreateOnUpdate === true && scope === 'main';
+    if (!mayCreate || !isStatusError(error, 'NotFound')) throw error;
+    if ((object.metadata.uid as string | undefined) ?? '') throw error;
+    object.metadata.resourceVersion = '';
+    await respondObject(request, 201, await createFromClient(request, object, dryRun));
+  }
+};
+
+export function scopeOf({ path, served }: ResourceRequest): UpdateScope {
+  if (path.subresource === '') return 'main';
+  if (path.subresource === 'status' || path.subresource === 'finalize') return path.subresource;
+  throw new StatusError(
+    'MethodNotAllowed',
+    `${served.definition.plural}/${path.subresource} cannot be updated`,
+  );
+}
+
+function checkName({ path }: ResourceRequest, object: KubernetesObject): void {
+  if (object.metadata.name === '') object.metadata.name = path.name;
+  else if (object.metadata.name !== path.name)
+    throw new StatusError(
+      'BadRequest',
+      `the name of the object (${object.metadata.name}) does not match the name on the URL (${path.name})`,
+    );
+}
+
+export interface ObjectChange {
+  readonly scope: UpdateScope;
+  readonly dryRun: boolean;
+  /** The object as it is to be, from what is there (a copy); called again after a lost race. */
+  next(current: KubernetesObject): Promise<KubernetesObject> | KubernetesObject;
+}
+
+/** Runs a change through admission and validation into the store. Returns the object as it then is. */
+export async function changeObject(
+  request: ResourceRequest,
+  change: ObjectChange,
+): Promise<KubernetesObject> {
+  const { path, served } = request;
+  let reservation: Reservation | undefined;
+  let written: KubernetesObject | undefined;
+  try {
+    const result = await served.storage.guaranteedUpdate(path.namespace, path.name, async (current) => {
+      reservation?.release();
+      reservation = undefined;
+      const next = await change.next(structuredClone(current));
+      const prepared = await prepare(request, change, next, current);
+      if (change.scope === 'main') reservation = served.strategy.reserve?.(prepared, current);
+      written = prepared;
+      if (change.dryRun) return { kind: 'keep' };
+      return decide(request, prepared, current);
+    });
+    if (change.dryRun) {
+      reservation?.release();
+      return { ...(written ?? result.object) };
+    }
+    reservation?.commit();
+    if (result.deleted) served.strategy.released?.(result.object);
+    return result.deleted && written !== undefined ? written : result.object;
+  } catch (error) {
+    reservation?.release();
+    throw error;
+  }
+}
+
+function decide(
+  { served }: ResourceRequest,
+  next: KubernetesObject,
+  current: KubernetesObject,
+): Change<KubernetesObject> {
+  return endsByUpdate(served.strategy, next, current) ? { kind: 'delete' } : { kind: 'write', object: next };
+}
+
+async function prepare(
+  request: ResourceRequest,
+  { scope, dryRun }: ObjectChange,
+  next: KubernetesObject,
+  current: KubernetesObject,
+): Promise<KubernetesObject> {
+  const { served, parts, exchange } = request;
+  const { strategy, definition } = served;
+  checkVersion(request, next, current);
+  if (scope === 'main') strategy.setDefaults?.(next);
+  const admission: AdmissionRequest = {
+    operation: 'UPDATE',
+    definition,
+    namespace: current.metadata.namespace ?? '',
+    name: current.metadata.name,
+    subresource: scope === 'main' ? '' : scope,
+    user: request.user,
+    dryRun,
+    object: next,
+    before: current,
+  };
+  await parts.admission.admit(admission);
+  carryMeta(next, current);
+  const prepared = applyScope(served, scope, next, current);
+  if (strategy.tracksGeneration === true && !sameSpec(prepared, current))
+    prepared.metadata.generation = (current.metadata.generation ?? 0) + 1;
+  validateChange(request, scope, prepared, current);
+  await parts.admission.validate({ ...admission, object: prepared });
+  if (scope === 'main')
+    for (const warning of strategy.warnings?.(prepared) ?? []) addWarning(exchange, warning);
+  return prepared;
+}
+
+/** Each endpoint changes its own part: the rest is what was there. */
+function applyScope(
+  { strategy, definition }: ResourceRequest['served'],
+  scope: UpdateScope,
+  next: KubernetesObject,
+  current: KubernetesObject,
+): KubernetesObject {
+  const to = next as unknown as Record<string, unknown>;
+  const from = current as unknown as Record<string, unknown>;
+  switch (scope) {
+    case 'main':
+      if (definition.subresources.includes('status')) copyField(to, from, 'status');
+      strategy.prepareForUpdate?.(next, current);
+      return next;
+    case 'status':
+      // A writer of status has no say over who owns the object.
+      for (const field of Object.keys(to))
+        if (field !== 'status' && field !== 'metadata') copyField(to, from, field);
+      for (const field of Object.keys(from)) if (!(field in to)) copyField(to, from, field);
+      copyField(
+        next.metadata as unknown as Record<string, unknown>,
+        current.metadata as unknown as Record<string, unknown>,
+        'ownerReferences',
+      );
+      return next;
+    case 'finalize': {
+      const { finalizers } = (to['spec'] ?? {}) as { finalizers?: string[] };
+      const spec = { ...(from['spec'] as object), finalizers: finalizers ?? [] };
+      return { ...current, spec } as KubernetesObject;
+    }
+  }
+}
+
+function copyField(to: Record<string, unknown>, from: Record<string, unknown>, field: string): void {
+  if (from[field] === undefined) Reflect.deleteProperty(to, field);
+  else to[field] = from[field];
+}
+
+function sameSpec(next: KubernetesObject, current: KubernetesObject): boolean {
+  const content = (object: KubernetesObject): object => {
+    return omit(object as KubernetesObject & { status?: unknown }, 'metadata', 'status');
+  };
+  return isDeepStrictEqual(content(next), content(current));
+}
+
+/** Optimistic concurrency: who changes what he has not seen is told so. Without a version, the last one wins. */
+function checkVersion(
+  { served, path }: ResourceRequest,
+  next: KubernetesObject,
+  current: KubernetesObject,
+): void {
+  const subject = subjectOf(served.definition);
+  const meta: { uid?: string; resourceVersion?: string } = next.metadata;
+  const version = meta.resourceVersion ?? '';
+  if (version !== '' && parseResourceVersion(version) !== Number(current.metadata.resourceVersion))
+    throw conflict(
+      subject,
+      path.name,
+      'the object has been modified; please apply your changes to the latest version and try again',
+    );
+  const uid = meta.uid ?? '';
+  if (uid !== '' && uid !== current.metadata.uid)
+    throw conflict(
+      subject,
+      path.name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`,
+    );
+}
+
+function validateChange(
+  { served }: ResourceRequest,
+  scope: UpdateScope,
+  next: KubernetesObject,
+  current: KubernetesObject,
+): void {
+  const { strategy, definition } = served;
+  const violations = new Violations();
+  validateMetaUpdate(next, current, violations);
+  if (scope === 'main') strategy.validateUpdate?.(next, current, violations);
+  if (scope === 'status') strategy.validateStatusUpdate?.(next, current, violations);
+  if (violations.any) throw invalid(subjectOf(definition), next.metadata.name, violations.causes);
+  // The rest of the object was valid when it was written; rules that came later must not lock its status.
+  if (scope === 'main') validateNew(served, next);
+}

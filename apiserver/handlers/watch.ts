@@ -1,0 +1,258 @@
+/**
+ * WATCH: the events of a collection from a revision on, as lines of JSON.
+ *
+ * A watcher pulls from the watch cache at the pace of its client: nothing is queued for it but what the connection
+ * holds. One that falls behind the cache's ring is told 410 Expired and lists again.
+ */
+import { StatusError } from '../../api/status-error.js';
+import { sleep } from '../../common/clock.js';
+import type { ResponseStream } from '../http/exchange.js';
+import { jsonType } from '../http/respond.js';
+import { StoreError } from '../storage/store.js';
+import type { StoredObject } from '../storage/stored-object.js';
+import type { ResourceEvent } from '../storage/resource-storage.js';
+import type { KubernetesObject } from '../../api/objects.js';
+import type { Handler, ResourceRequest } from './context.js';
+import { Deadline } from './deadline.js';
+import { readBoolean, readInteger, readResourceVersion } from './request-options.js';
+import { waitForRevision } from './wait-for-revision.js';
+import { selectEvent } from './select-event.js';
+import type { Selection } from './selection.js';
+import { readSelection } from './selection.js';
+import { createWatchLines, errorLine } from './watch-lines.js';
+import type { WatchLines } from './watch-lines.js';
+
+/** A watch without timeoutSeconds ends after this time, or up to twice of it: clients come back spread out. */
+const defaultTimeoutMs = 30 * 60 * 1000;
+const bookmarkIntervalMs = 60 * 1000;
+/** Writes that follow each other this fast, for a while, are put together. */
+const burstGapMs = 10;
+const burstWrites = 3;
+
+interface WatchOptions {
+  readonly timeoutMs: number;
+  readonly bookmarks: boolean;
+  /** Begin with the state as it is. */
+  readonly initialEvents: boolean;
+  /** And say when it was complete. */
+  readonly marksInitialEnd: boolean;
+  /** Undefined for now; 0 for whatever the cache has. */
+  readonly revision: number | undefined;
+}
+
+export const handleWatch: Handler = async (request) => {
+  const options = readWatchOptions(request);
+  const selection = readSelection(request);
+  const lines = await createWatchLines(request);
+  const { clock, stopping } = request.parts;
+  const deadline = new Deadline(clock, options.timeoutMs, request.exchange.signal, stopping);
+  try {
+    await new WatchSession(request, { options, selection, lines, signal: deadline.signal }).run();
+  } finally {
+    deadline.clear();
+  }
+};
+
+function readWatchOptions({ exchange }: ResourceRequest): WatchOptions {
+  const seconds = readInteger(exchange, 'timeoutSeconds');
+  const bookmarks = readBoolean(exchange, 'allowWatchBookmarks') ?? false;
+  const sendInitial = readBoolean(exchange, 'sendInitialEvents');
+  const match = exchange.query.get('resourceVersionMatch') ?? '';
+  const revision = readResourceVersion(exchange);
+  if (sendInitial !== undefined && match !== 'NotOlderThan')
+    throw new StatusError(
+      'Invalid',
+      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+    );
+  if (sendInitial === undefined && match !== '')
+    throw new StatusError(
+      'Invalid',
+      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+    );
+  return {
+    timeoutMs:
+      seconds === undefined || seconds === 0 ? defaultTimeoutMs * (1 + Math.random()) : seconds * 1000,
+    bookmarks,
+    initialEvents: sendInitial ?? (revision === undefined || revision === 0),
+    marksInitialEnd: sendInitial === true && bookmarks,
+    revision,
+  };
+}
+
+class WatchSession {
+  readonly #request: ResourceRequest;
+  readonly #options: WatchOptions;
+  readonly #selection: Selection;
+  readonly #lines: WatchLines;
+  readonly #signal: AbortSignal;
+  readonly #name: string | undefined;
+
+  constructor(
+    request: ResourceRequest,
+    given: {
+      readonly options: WatchOptions;
+      readonly selection: Selection;
+      readonly lines: WatchLines;
+      readonly signal: AbortSignal;
+    },
+  ) {
+    this.#request = request;
+    this.#options = given.options;
+    this.#selection = given.selection;
+    this.#lines = given.lines;
+    this.#signal = given.signal;
+    this.#name = nameToWatch(request, given.selection);
+  }
+
+  async run(): Promise<void> {
+    const { items, revision } = await this.#begin();
+    const stream = this.#request.exchange.stream(200, {
+      'content-type': jsonType,
+      'cache-control': 'no-cache, private',
+    });
+    try {
+      await this.#sendInitial(stream, items, revision);
+      await this.#follow(stream, revision);
+    } catch (error) {
+      if (!(error instanceof StoreError && error.code === 'compacted')) throw error;
+      stream.write(errorLine(tooOld(revision, error)));
+    } finally {
+      stream.end();
+    }
+  }
+
+  /** The state to begin with, and the revision after which events are wanted. */
+  async #begin(): Promise<{ readonly items: readonly StoredObject[]; readonly revision: number }> {
+    const { served, path } = this.#request;
+    const { initialEvents, revision } = this.#options;
+    if (revision !== undefined && revision > 0 && !initialEvents) {
+      await waitForRevision(this.#request, revision, (signal) => served.storage.whenCached(revision, signal));
+      return { items: [], revision };
+    }
+    const page =
+      revision === undefined
+        ? await served.storage.list({ namespace: path.namespace }, this.#signal)
+        : await waitForRevision(this.#request, revision, (signal) =>
+            served.storage.listCached(path.namespace, revision, signal),
+          );
+    return { items: initialEvents ? page.items : [], revision: page.revision };
+  }
+
+  async #sendInitial(
+    stream: ResponseStream,
+    items: readonly StoredObject[],
+    revision: number,
+  ): Promise<void> {
+    let chunk: Uint8Array[] = [];
+    for (const item of items) {
+      if (!this.#sees(item)) continue;
+      chunk.push(this.#lines.event('ADDED', item));
+      if (chunk.length < 64) continue;
+      await this.#write(stream, chunk);
+      chunk = [];
+    }
+    if (this.#options.marksInitialEnd) chunk.push(this.#lines.bookmark(revision, true));
+    await this.#write(stream, chunk);
+  }
+
+  async #follow(stream: ResponseStream, afterRevision: number): Promise<void> {
+    const { served, path, parts } = this.#request;
+    const watch = served.storage.watch({
+      namespace: path.namespace,
+      ...(this.#name === undefined ? {} : { name: this.#name }),
+      afterRevision,
+      signal: this.#signal,
+    });
+    const stopBookmarks = this.#options.bookmarks
+      ? this.#scheduleBookmarks(stream, () => watch.progressRevision)
+      : () => undefined;
+    let lastWriteMs = 0;
+    let quickWrites = 0;
+    try {
+      for await (const events of watch) {
+        const chunk = this.#render(events);
+        if (chunk.length === 0) continue;
+        await this.#write(stream, chunk);
+        // A single change goes out at once; in a storm, waiting a little makes one packet of many.
+        const now = parts.clock.monotonicMs();
+        quickWrites = now - lastWriteMs < burstGapMs ? quickWrites + 1 : 0;
+        lastWriteMs = now;
+        if (quickWrites >= burstWrites) await sleep(parts.clock, burstGapMs, this.#signal);
+      }
+    } finally {
+      stopBookmarks();
+    }
+  }
+
+  #render(events: readonly ResourceEvent<KubernetesObject>[]): Uint8Array[] {
+    const { storage } = this.#request.served;
+    const chunk: Uint8Array[] = [];
+    for (const event of events) {
+      const seen = selectEvent(
+        event,
+        (object) => this.#sees(object),
+        (previous, at) => storage.departed(previous.record, at),
+      );
+      if (seen !== undefined) chunk.push(this.#lines.event(seen.type, seen.object));
+    }
+    return chunk;
+  }
+
+  #sees(object: StoredObject): boolean {
+    const { name } = this.#request.path;
+    if (name !== '' && object.object.metadata.name !== name) return false;
+    return !this.#selection.selective || this.#selection.matches(object);
+  }
+
+  async #write(stream: ResponseStream, chunk: readonly Uint8Array[]): Promise<void> {
+    const [first] = chunk;
+    if (first === undefined || this.#signal.aborted) return;
+    if (stream.write(chunk.length === 1 ? first : Buffer.concat(chunk))) return;
+    await Promise.race([stream.drained(), aborted(this.#signal)]);
+  }
+
+  /** Bookmarks tell a client whose objects rest that time goes on, so that it can resume after a break. */
+  #scheduleBookmarks(stream: ResponseStream, progress: () => number): () => void {
+    const { clock } = this.#request.parts;
+    let sent = 0;
+    let cancel = (): void => undefined;
+    const next = (): void => {
+      cancel = clock.schedule(bookmarkIntervalMs, () => {
+        const revision = progress();
+        if (revision > sent && !this.#signal.aborted) {
+          sent = revision;
+          stream.write(this.#lines.bookmark(revision, false));
+        }
+        next();
+      });
+    };
+    next();
+    return () => {
+      cancel();
+    };
+  }
+}
+
+/** With one object in view, only its own key needs to wake the watcher. */
+function nameToWatch({ path, served }: ResourceRequest, selection: Selection): string | undefined {
+  if (served.definition.namespaced && path.namespace === '') return undefined;
+  return path.name === '' ? selection.name : path.name;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener(
+      'abort',
+      () => {
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}
+
+function tooOld(revision: number, cause: StoreError): StatusError {
+  const oldest = cause.compactRevision === undefined ? '' : ` (${cause.compactRevision})`;
+  return new StatusError('Expired', `too old resource version: ${revision}${oldest}`, { cause });
+}

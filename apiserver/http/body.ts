@@ -1,0 +1,80 @@
+/** Reads request bodies: bounded, JSON or YAML. */
+import type { Readable } from 'node:stream';
+import { StatusError } from '../../api/status-error.js';
+import type { Exchange } from './exchange.js';
+
+/** Kubernetes' limit, too: larger objects do not fit into etcd anyway. */
+export const maxBodyBytes = 3 * 1024 * 1024;
+
+export interface RequestBody {
+  readonly value: unknown;
+  /** The JSON text, where the client sent JSON: duplicate keys are only visible here. */
+  readonly jsonText?: string;
+}
+
+/** The media type alone, lower-case, without parameters. */
+export function mediaTypeOf(exchange: Exchange): string {
+  return (exchange.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+}
+
+/** Reads the whole body. Throws RequestEntityTooLarge beyond {@link maxBodyBytes}. */
+export async function readBody(body: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBodyBytes)
+      throw new StatusError(
+        'RequestEntityTooLarge',
+        `the request is too large: limit is ${maxBodyBytes} bytes`,
+      );
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+}
+
+const jsonTypes: ReadonlySet<string> = new Set(['', 'application/json']);
+const yamlTypes: ReadonlySet<string> = new Set(['application/yaml', 'application/x-yaml', 'text/yaml']);
+
+/** Reads an object from the body. Throws UnsupportedMediaType, BadRequest; undefined for an empty body. */
+export async function readObjectBody(exchange: Exchange): Promise<RequestBody | undefined> {
+  const type = mediaTypeOf(exchange);
+  if (!jsonTypes.has(type) && !yamlTypes.has(type)) {
+    exchange.body.resume();
+    throw new StatusError(
+      'UnsupportedMediaType',
+      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml (this was ${type})`,
+    );
+  }
+  const bytes = await readBody(exchange.body);
+  if (bytes.length === 0) return undefined;
+  return yamlTypes.has(type) ? { value: await parseYamlText(bytes.toString()) } : parseJsonBody(bytes);
+}
+
+/** Parses JSON. Throws BadRequest. */
+export function parseJsonBody(bytes: Buffer): RequestBody {
+  const jsonText = bytes.toString();
+  try {
+    return { value: JSON.parse(jsonText) as unknown, jsonText };
+  } catch (cause) {
+    throw new StatusError(
+      'BadRequest',
+      `the object provided is unrecognized (must be of type JSON or YAML): ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+/** Parses YAML (and so JSON). The parser is loaded when the first client sends YAML. */
+export async function parseYamlText(text: string): Promise<unknown> {
+  const yaml = await import('yaml');
+  try {
+    return yaml.parse(text, { maxAliasCount: 100 }) as unknown;
+  } catch (cause) {
+    throw new StatusError('BadRequest', `yaml: ${messageOf(cause)}`, { cause });
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

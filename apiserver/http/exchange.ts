@@ -1,0 +1,66 @@
+/** One request and its answer, the same over HTTP/2 and HTTP/1.1: what every handler sees. */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+
+export type ResponseHeaders = Readonly<Record<string, string | readonly string[]>>;
+
+/** A body that is written piece by piece: watches, logs, long lists. */
+export interface ResponseStream {
+  /** Queues bytes; false when the reader is behind, then await {@link drained} before going on. */
+  write(bytes: Uint8Array | string): boolean;
+  /** Resolves when the queue was sent, or when the client is gone. */
+  drained(): Promise<void>;
+  /** Bytes accepted from us and not yet taken by the client. */
+  readonly queuedBytes: number;
+  end(): void;
+}
+
+export interface Exchange {
+  readonly method: string;
+  /** Path without the query, still percent-encoded. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  /** The TLS connection, for the client's certificate. */
+  readonly socket: TLSSocket;
+  /** Aborts when the client has gone or the exchange has ended. */
+  readonly signal: AbortSignal;
+  readonly body: Readable;
+  /** HTTP status sent so far, 0 before the head is out. */
+  readonly status: number;
+  /** Adds a header to the answer to come; headers of the same name are sent side by side, each value once. */
+  addHeader(name: string, value: string): void;
+  respond(status: number, headers: ResponseHeaders, body?: Uint8Array | string): void;
+  stream(status: number, headers: ResponseHeaders): ResponseStream;
+  /** Tears the answer down because of an error after its head was sent. */
+  abort(): void;
+}
+
+/** Splits a request target into path and query without the cost of a whole URL. */
+export function splitTarget(target: string): { path: string; query: URLSearchParams } {
+  const mark = target.indexOf('?');
+  return mark < 0
+    ? { path: target, query: emptyQuery() }
+    : { path: target.slice(0, mark), query: new URLSearchParams(target.slice(mark + 1)) };
+}
+
+function emptyQuery(): URLSearchParams {
+  return new URLSearchParams();
+}
+
+/** Merges headers set along the way with those of the answer. */
+export function mergeHeaders(
+  added: readonly (readonly [string, string])[],
+  headers: ResponseHeaders,
+): Record<string, string | string[]> {
+  const all: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(headers))
+    all[name] = typeof value === 'string' ? value : [...value];
+  for (const [name, value] of added) {
+    const before = all[name];
+    if (before === undefined) all[name] = value;
+    else all[name] = typeof before === 'string' ? [before, value] : [...before, value];
+  }
+  return all;
+}

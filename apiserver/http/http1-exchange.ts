@@ -1,0 +1,79 @@
+/** {@link Exchange} over HTTP/1.1: curl, older clients, and requests that want to upgrade the connection. */
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { Exchange, ResponseHeaders, ResponseStream } from './exchange.js';
+import { mergeHeaders, splitTarget } from './exchange.js';
+import { drainOf } from './http2-exchange.js';
+
+export class Http1Exchange implements Exchange {
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #abort = new AbortController();
+  readonly #added: [string, string][] = [];
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    this.body = request;
+    this.#response = response;
+    this.headers = request.headers;
+    const { path, query } = splitTarget(request.url ?? '/');
+    this.path = path;
+    this.query = query;
+    response.on('close', () => {
+      this.#abort.abort();
+    });
+  }
+
+  get method(): string {
+    return this.body.method ?? 'GET';
+  }
+
+  get socket(): TLSSocket {
+    // The server speaks TLS only.
+    return this.body.socket as unknown as TLSSocket;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get status(): number {
+    return this.#response.headersSent ? this.#response.statusCode : 0;
+  }
+
+  addHeader(name: string, value: string): void {
+    if (!this.#added.some((one) => one[0] === name && one[1] === value)) this.#added.push([name, value]);
+  }
+
+  respond(status: number, headers: ResponseHeaders, body?: Uint8Array | string): void {
+    const all = mergeHeaders(this.#added, headers);
+    if (body !== undefined)
+      all['content-length'] = String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
+    this.#response.writeHead(status, all);
+    this.#response.end(body);
+  }
+
+  stream(status: number, headers: ResponseHeaders): ResponseStream {
+    const response = this.#response;
+    const signal = this.signal;
+    response.writeHead(status, mergeHeaders(this.#added, headers));
+    // The client of a watch waits for the head, even if the first event is far away.
+    response.flushHeaders();
+    return {
+      write: (bytes) => (response.writable ? response.write(bytes) : true),
+      drained: () => drainOf(response, signal),
+      get queuedBytes() {
+        return response.writableLength;
+      },
+      end: () => {
+        response.end();
+      },
+    };
+  }
+
+  abort(): void {
+    this.#response.destroy();
+  }
+}

@@ -1,0 +1,105 @@
+/** {@link Exchange} on an HTTP/2 stream, without Node's compatibility layer: a third of the CPU per request. */
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import { constants } from 'node:http2';
+import type { TLSSocket } from 'node:tls';
+import type { Exchange, ResponseHeaders, ResponseStream } from './exchange.js';
+import { mergeHeaders, splitTarget } from './exchange.js';
+
+export class Http2Exchange implements Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: ServerHttp2Stream;
+  readonly #abort = new AbortController();
+  readonly #added: [string, string][] = [];
+  #status = 0;
+
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+    this.body = stream;
+    this.headers = headers;
+    this.method = headers[':method'] ?? 'GET';
+    const { path, query } = splitTarget(headers[':path'] ?? '/');
+    this.path = path;
+    this.query = query;
+    stream.on('close', () => {
+      this.#abort.abort();
+    });
+    // A reset by the client arrives as an error; 'close' follows and is what matters.
+    stream.on('error', () => {
+      this.#abort.abort();
+    });
+  }
+
+  get socket(): TLSSocket {
+    return (this.body.session as ServerHttp2Session).socket as TLSSocket;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get status(): number {
+    return this.#status;
+  }
+
+  addHeader(name: string, value: string): void {
+    if (!this.#added.some((one) => one[0] === name && one[1] === value)) this.#added.push([name, value]);
+  }
+
+  respond(status: number, headers: ResponseHeaders, body?: Uint8Array | string): void {
+    this.#status = status;
+    if (this.body.destroyed || this.body.closed) return;
+    const all = mergeHeaders(this.#added, headers);
+    if (body === undefined || this.method === 'HEAD') {
+      this.body.respond({ ':status': status, ...all }, { endStream: true });
+      return;
+    }
+    all['content-length'] = String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
+    this.body.respond({ ':status': status, ...all });
+    this.body.end(body);
+  }
+
+  stream(status: number, headers: ResponseHeaders): ResponseStream {
+    this.#status = status;
+    const stream = this.body;
+    if (!stream.destroyed && !stream.closed)
+      stream.respond({ ':status': status, ...mergeHeaders(this.#added, headers) });
+    const signal = this.signal;
+    return {
+      write: (bytes) => (stream.writable ? stream.write(bytes) : true),
+      drained: () => drainOf(stream, signal),
+      get queuedBytes() {
+        return stream.writableLength;
+      },
+      end: () => {
+        if (stream.writable) stream.end();
+      },
+    };
+  }
+
+  abort(): void {
+    this.body.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+/** Waits for 'drain'; goes on through setImmediate so that one fast reader does not starve the others. */
+export function drainOf(
+  stream: {
+    readonly writableNeedDrain: boolean;
+    once(name: 'drain', listener: () => void): unknown;
+    off(name: 'drain', listener: () => void): unknown;
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  if (!stream.writableNeedDrain || signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off('drain', done);
+      signal.removeEventListener('abort', done);
+      setImmediate(resolve);
+    };
+    stream.once('drain', done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,168 @@
+/** The apiserver process. */
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { runComponent, UsageError } from '../common/component.js';
+import type { ComponentContext } from '../common/component.js';
+import { startApiServer } from './server.js';
+import { openStore } from './storage/backends/registry.js';
+import type { StoreOptions } from './storage/backends/registry.js';
+
+interface Flags {
+  bindAddress: string;
+  securePort: string;
+  advertiseAddress?: string;
+  tlsCertFile: string;
+  tlsPrivateKeyFile: string;
+  clientCaFile?: string;
+  storageBackend: string;
+  dataDir?: string;
+  etcdServers?: string;
+  etcdPrefix: string;
+  etcdCafile?: string;
+  etcdCertfile?: string;
+  etcdKeyfile?: string;
+  serviceClusterIpRange: string;
+  serviceNodePortRange: string;
+  kubeletCertificateAuthority?: string;
+  kubeletClientCertificate?: string;
+  kubeletClientKey?: string;
+  eventTtl: string;
+}
+
+await runComponent<Flags>({
+  name: 'apiserver',
+  description: 'Serves the Kubernetes API over a store.',
+  flags: (command) =>
+    command
+      .option('--bind-address <address>', 'address to listen on', '0.0.0.0')
+      .option('--secure-port <port>', 'port of HTTPS', '6443')
+      .option('--advertise-address <address>', 'address under which the cluster reaches this server')
+      .requiredOption('--tls-cert-file <file>', 'certificate of this server, PEM')
+      .requiredOption('--tls-private-key-file <file>', 'its key, PEM')
+      .option('--client-ca-file <file>', 'CA of client certificates, PEM')
+      .option('--storage-backend <name>', 'embedded, etcd or memory', 'embedded')
+      .option('--data-dir <folder>', 'where the embedded store keeps its files')
+      .option('--etcd-servers <urls>', 'client URLs of etcd, comma-separated')
+      .option('--etcd-prefix <prefix>', 'what all keys in etcd begin with', '/registry')
+      .option('--etcd-cafile <file>', 'CA of etcd, PEM')
+      .option('--etcd-certfile <file>', 'client certificate for etcd, PEM')
+      .option('--etcd-keyfile <file>', 'its key, PEM')
+      .option('--service-cluster-ip-range <cidr>', 'addresses of Services', '10.96.0.0/12')
+      .option('--service-node-port-range <range>', 'ports of NodePort Services', '30000-32767')
+      .option('--kubelet-certificate-authority <file>', 'CA of the kubelets, PEM')
+      .option('--kubelet-client-certificate <file>', 'client certificate for kubelets, PEM')
+      .option('--kubelet-client-key <file>', 'its key, PEM')
+      .option('--event-ttl <duration>', 'how long Events are kept', '1h'),
+  run,
+});
+
+async function run(flags: Flags, { log, signal, metrics }: ComponentContext): Promise<void> {
+  const store = await openStore(storeOptions(flags, log));
+  try {
+    const server = await startApiServer({
+      host: flags.bindAddress,
+      port: readPort(flags.securePort),
+      advertiseAddress: flags.advertiseAddress ?? defaultAdvertiseAddress(flags.bindAddress),
+      tls: {
+        cert: readPem('--tls-cert-file', flags.tlsCertFile),
+        key: readPem('--tls-private-key-file', flags.tlsPrivateKeyFile),
+        ...optionalPem('clientCa', '--client-ca-file', flags.clientCaFile),
+      },
+      kubelet: {
+        ...optionalPem('ca', '--kubelet-certificate-authority', flags.kubeletCertificateAuthority),
+        ...optionalPem('cert', '--kubelet-client-certificate', flags.kubeletClientCertificate),
+        ...optionalPem('key', '--kubelet-client-key', flags.kubeletClientKey),
+      },
+      store,
+      serviceClusterIpRange: flags.serviceClusterIpRange,
+      serviceNodePortRange: flags.serviceNodePortRange,
+      eventTtlSeconds: readDurationSeconds(flags.eventTtl),
+      log,
+      metrics,
+    });
+    if (!signal.aborted) {
+      await new Promise<void>((resolve) => {
+        signal.addEventListener(
+          'abort',
+          () => {
+            resolve();
+          },
+          { once: true },
+        );
+      });
+    }
+    await server.stop();
+  } finally {
+    await store.close();
+  }
+}
+
+function storeOptions(flags: Flags, log: ComponentContext['log']): StoreOptions {
+  switch (flags.storageBackend) {
+    case 'memory':
+      return { backend: 'memory', log };
+    case 'embedded':
+      if (flags.dataDir === undefined) throw new UsageError('--data-dir is needed by the embedded store');
+      return { backend: 'embedded', dataDir: flags.dataDir, log };
+    case 'etcd': {
+      if (flags.etcdServers === undefined) throw new UsageError('--etcd-servers is needed by the etcd store');
+      const tls = {
+        ...(flags.etcdCafile === undefined ? {} : { caFile: flags.etcdCafile }),
+        ...(flags.etcdCertfile === undefined ? {} : { certFile: flags.etcdCertfile }),
+        ...(flags.etcdKeyfile === undefined ? {} : { keyFile: flags.etcdKeyfile }),
+      };
+      return {
+        backend: 'etcd',
+        endpoints: flags.etcdServers.split(','),
+        prefix: flags.etcdPrefix,
+        tls,
+        log,
+      };
+    }
+    default:
+      throw new UsageError(`--storage-backend: ${flags.storageBackend} is not embedded, etcd or memory`);
+  }
+}
+
+function readPem(flag: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${flag}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function optionalPem<K extends string>(
+  key: K,
+  flag: string,
+  file: string | undefined,
+): Partial<Record<K, string>> {
+  return file === undefined ? {} : ({ [key]: readPem(flag, file) } as Record<K, string>);
+}
+
+function readPort(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65535)
+    throw new UsageError(`--secure-port: ${text} is not a port`);
+  return port;
+}
+
+/** A duration as Go writes it: `1h`, `90m`, `1h30m`. */
+function readDurationSeconds(text: string): number {
+  const units: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1 };
+  if (!/^(\d+[hms])+$/.test(text)) throw new UsageError(`--event-ttl: ${text} is not a duration such as 1h`);
+  let seconds = 0;
+  for (const [, amount = '0', unit = 's'] of text.matchAll(/(\d+)([hms])/g))
+    seconds += Number(amount) * (units[unit] ?? 1);
+  return seconds;
+}
+
+/** A server that listens everywhere is reached under its first address that other machines know. */
+function defaultAdvertiseAddress(bindAddress: string): string {
+  if (bindAddress !== '0.0.0.0' && bindAddress !== '::') return bindAddress;
+  for (const addresses of Object.values(networkInterfaces())) {
+    const found = addresses?.find((address) => address.family === 'IPv4' && !address.internal);
+    if (found !== undefined) return found.address;
+  }
+  return '127.0.0.1';
+}

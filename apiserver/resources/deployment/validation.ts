@@ -1,0 +1,58 @@
+import type { Deployment, DeploymentStrategy } from '../../../api/generated/apps-v1.js';
+import type { Violations } from '../../../api/field-path.js';
+import { validateNonNegative, validateSelectorUnchanged, validateWorkload } from '../pod/template.js';
+
+const strategyTypes = ['Recreate', 'RollingUpdate'];
+
+export function validateDeployment({ spec }: Deployment, violations: Violations): void {
+  validateWorkload(spec, violations);
+  if (spec.strategy !== undefined) validateStrategy(spec.strategy, violations);
+  validateNonNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit', violations);
+  const deadline = spec.progressDeadlineSeconds;
+  validateNonNegative(deadline, 'spec.progressDeadlineSeconds', violations);
+  if (deadline !== undefined && deadline <= (spec.minReadySeconds ?? 0))
+    violations.invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds');
+}
+
+function validateStrategy(strategy: DeploymentStrategy, violations: Violations): void {
+  if (!strategyTypes.includes(strategy.type ?? '')) {
+    violations.notSupported('spec.strategy.type', strategy.type, strategyTypes);
+    return;
+  }
+  const path = 'spec.strategy.rollingUpdate';
+  if (strategy.type === 'Recreate') {
+    if (strategy.rollingUpdate !== undefined)
+      violations.forbidden(path, "may not be specified when strategy `type` is 'Recreate'");
+    return;
+  }
+  const { maxUnavailable = 0, maxSurge = 0 } = strategy.rollingUpdate ?? {};
+  validateShare(maxUnavailable, `${path}.maxUnavailable`, violations);
+  validateShare(maxSurge, `${path}.maxSurge`, violations);
+  if (amount(maxUnavailable) === 0 && amount(maxSurge) === 0)
+    violations.invalid(`${path}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0');
+  if (typeof maxUnavailable === 'string' && amount(maxUnavailable) > 100)
+    violations.invalid(`${path}.maxUnavailable`, maxUnavailable, 'must not be greater than 100%');
+}
+
+/** An absolute number or a percentage. */
+function validateShare(value: number | string, path: string, violations: Violations): void {
+  if (typeof value === 'number') validateNonNegative(value, path, violations);
+  else if (!/^[0-9]+%$/.test(value))
+    violations.invalid(
+      path,
+      value,
+      "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+    );
+}
+
+function amount(value: number | string): number {
+  return typeof value === 'number' ? value : Number.parseInt(value, 10);
+}
+
+export function validateDeploymentUpdate(
+  { spec }: Deployment,
+  before: Deployment,
+  violations: Violations,
+): void {
+  validateSelectorUnchanged(spec.selector, before.spec.selector, violations);
+}

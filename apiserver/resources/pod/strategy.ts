@@ -1,0 +1,40 @@
+/** Pods: mostly immutable, deleted in two steps so that the kubelet can end the containers first. */
+import type { Pod } from '../../../api/generated/core-v1.js';
+import { podQosClass } from '../../../api/pod-helpers.js';
+import { pods } from '../../../api/resources.js';
+import type { Strategy } from '../strategy.js';
+import { setPodDefaults } from './defaults.js';
+import { validatePodSpec, validatePodUpdate } from './validation.js';
+
+export const podStrategy: Strategy<Pod> = {
+  definition: pods,
+  tracksGeneration: true,
+  returnsDeletedObject: true,
+  selectableFields: {
+    'spec.nodeName': (pod) => pod.spec.nodeName ?? '',
+    'spec.restartPolicy': (pod) => pod.spec.restartPolicy ?? '',
+    'spec.schedulerName': (pod) => pod.spec.schedulerName ?? '',
+    'spec.serviceAccountName': (pod) => pod.spec.serviceAccountName ?? '',
+    'spec.hostNetwork': (pod) => String(pod.spec.hostNetwork ?? false),
+    'status.phase': (pod) => pod.status.phase ?? '',
+    'status.podIP': (pod) => pod.status.podIP ?? '',
+    'status.nominatedNodeName': (pod) => pod.status.nominatedNodeName ?? '',
+  },
+  setDefaults: setPodDefaults,
+  prepareForCreate(pod) {
+    pod.status = { phase: 'Pending', qosClass: podQosClass(pod.spec) };
+    delete pod.spec.ephemeralContainers;
+  },
+  validate(pod, violations) {
+    validatePodSpec(pod.spec, 'spec', violations);
+  },
+  validateUpdate: validatePodUpdate,
+  /** Nothing runs for a Pod that has no node or has ended: it goes at once. */
+  gracePeriodSeconds(pod, requestedSeconds) {
+    if ((pod.spec.nodeName ?? '') === '') return 0;
+    if (pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') return 0;
+    const seconds = requestedSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
+    // A negative period asks for the shortest one that still lets the kubelet end the containers.
+    return seconds < 0 ? 1 : seconds;
+  },
+};

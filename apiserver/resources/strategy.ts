@@ -1,0 +1,62 @@
+/**
+ * What is particular about one kind. Everything that kinds have in common (metadata, revisions, finalizers,
+ * patches, watches) is done once, in handlers/; a strategy says only what differs.
+ *
+ * A new kind is a folder with `strategy.ts` and `validation.ts`, and a line in `registry.ts`. Strategies are pure
+ * but for the allocators of Services: they change the object that they are given and nothing else.
+ */
+import type { Violations } from '../../api/field-path.js';
+import type { NameCheck } from '../../api/names.js';
+import type { KubernetesObject } from '../../api/objects.js';
+import type { ResourceDefinition } from '../../api/resources.js';
+
+/** Something taken for an object that is about to be written: an IP, a port. Exactly one method is called, once. */
+export interface Reservation {
+  /** The write succeeded. */
+  commit(): void;
+  /** The write failed, or was a dry run: give back. */
+  release(): void;
+}
+
+export interface Strategy<T extends KubernetesObject = KubernetesObject> {
+  readonly definition: ResourceDefinition<T>;
+  /** The form of names; a DNS subdomain when absent. */
+  readonly validateName?: NameCheck;
+  /** `metadata.generation` counts the changes of `spec`. */
+  readonly tracksGeneration?: boolean;
+  /** PUT of an object that is not there creates it. */
+  readonly allowsCreateOnUpdate?: boolean;
+  /** Dependents stay when a client deletes without saying what is to become of them. */
+  readonly orphansByDefault?: boolean;
+  /** DELETE answers with the object instead of a Status. */
+  readonly returnsDeletedObject?: boolean;
+  /** Objects vanish so long after their last write. */
+  readonly ttlSeconds?: number;
+  /** What field selectors may name besides metadata.name and metadata.namespace. */
+  readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
+
+  /** Defaults that the schema cannot express. Idempotent; runs on whatever a client sends. */
+  setDefaults?(object: T): void;
+  /** Removes what a client may not set at creation; the initial status. */
+  prepareForCreate?(object: T): void;
+  /** Carries over what an update of the main resource may not touch; status is carried over already. */
+  prepareForUpdate?(object: T, before: T): void;
+  validate(object: T, violations: Violations): void;
+  /** Checks a change; `validate` has already run on the new object. */
+  validateUpdate?(object: T, before: T, violations: Violations): void;
+  validateStatusUpdate?(object: T, before: T, violations: Violations): void;
+  /** Hints for the user; the object is written all the same. */
+  warnings?(object: T): readonly string[];
+  /** How long this object gets to end in peace; absent where deletion is at once. 0 deletes now. */
+  gracePeriodSeconds?(object: T, requestedSeconds: number | undefined): number;
+  /** Marks the object, besides `deletionTimestamp`, when its deletion begins. */
+  markDeleting?(object: T): void;
+  /** Keeps an object that is being deleted alive although its finalizers are gone. */
+  isHeld?(object: T): boolean;
+  /** Whether an update may be the end of an object that is being deleted; by default when its grace is over. */
+  mayEndByUpdate?(before: T): boolean;
+  /** Takes what the object needs from shared pools and writes it into `object`. Throws Invalid. */
+  reserve?(object: T, before: T | undefined): Reservation;
+  /** The object is gone from the store. */
+  released?(object: T): void;
+}

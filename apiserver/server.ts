@@ -1,0 +1,194 @@
+/** The API server: its parts, put together over a store. */
+import { Registry } from 'prom-client';
+import { namespaces, resourceDefinitions, services } from '../api/resources.js';
+import { loadSchema } from '../api/schema/load.js';
+import type { Clock } from '../common/clock.js';
+import { systemClock } from '../common/clock.js';
+import type { Logger } from '../common/log.js';
+import { createAdmissionChain } from './admission/registry.js';
+import { runKubernetesService } from './bootstrap/kubernetes-service.js';
+import { ensureNamespaces } from './bootstrap/system-objects.js';
+import { Dispatcher } from './dispatch.js';
+import { DiscoveryHandler } from './discovery/discovery-handler.js';
+import { HealthHandler } from './discovery/health-handler.js';
+import { OpenApiHandler } from './discovery/openapi-handler.js';
+import type { Authorizer } from './filters/authorization.js';
+import { authenticatedUsersMayDoAll } from './filters/authorization.js';
+import type { ServedResource, ServerParts } from './handlers/context.js';
+import { ResourceTable } from './handlers/context.js';
+import type { Listener } from './http/listener.js';
+import { listen } from './http/listener.js';
+import type { KubeletTls } from './kubelet-proxy/kubelet-connector.js';
+import { KubeletConnector } from './kubelet-proxy/kubelet-connector.js';
+import { ApiServerMetrics } from './metrics.js';
+import { createStrategies } from './resources/registry.js';
+import { ClusterIpRange, NodePortRange } from './resources/service/address-ranges.js';
+import { ServiceAllocator } from './resources/service/service-allocator.js';
+import { ResourceStorage } from './storage/resource-storage.js';
+import type { Store } from './storage/store.js';
+import { WatchCache } from './storage/watch-cache.js';
+
+export interface ApiServerOptions {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** Where pods and other nodes reach this server. */
+  readonly advertiseAddress: string;
+  /** PEM. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly clientCa?: string };
+  readonly kubelet: KubeletTls;
+  /** Belongs to the caller, who closes it after {@link ApiServer.stop}. */
+  readonly store: Store;
+  readonly serviceClusterIpRange: string;
+  readonly serviceNodePortRange: string;
+  readonly eventTtlSeconds: number;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  readonly metrics?: Registry;
+  readonly authorizer?: Authorizer;
+}
+
+export interface ApiServer {
+  readonly port: number;
+  /** Ends watches, lets requests finish for a short time, then closes. Resolves when nothing runs any more. */
+  stop(): Promise<void>;
+}
+
+/** How long requests under way get to finish. */
+const stopGraceMs = 1500;
+
+/** Resolves when the server listens. Rejects with UsageError, StoreError. */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { store, log, clock = systemClock } = options;
+  const stopping = new AbortController();
+  const cache = new WatchCache(store, { log, clock });
+  const caching = cache.run(stopping.signal);
+  try {
+    const ranges = {
+      clusterIps: new ClusterIpRange(options.serviceClusterIpRange),
+      nodePorts: new NodePortRange(options.serviceNodePortRange),
+    };
+    const allocator = new ServiceAllocator(ranges);
+    const resources = serveResources(options, cache, allocator);
+    const parts = createParts(options, resources, clock, stopping.signal);
+    await cache.whenReady(stopping.signal);
+    const existing = await resources.of(services).storage.list({ namespace: '' });
+    allocator.restore(existing.items.map((item) => item.object));
+    await ensureNamespaces(parts);
+    let listener: Listener | undefined = undefined as Listener | undefined;
+    const dispatcher = createDispatcher(options, parts, cache, () => listener?.port ?? options.port);
+    listener = await listen({
+      host: options.host,
+      port: options.port,
+      tls: options.tls,
+      onRequest: (exchange) => {
+        dispatcher.handle(exchange);
+      },
+      onUpgrade: (exchange, upgrade) => {
+        dispatcher.handle(exchange, upgrade);
+      },
+    });
+    const { port } = listener;
+    const reconciling = runKubernetesService(
+      parts,
+      { clusterIp: ranges.clusterIps.first, advertiseAddress: options.advertiseAddress, port },
+      stopping.signal,
+    );
+    log.info('listening', { address: options.host, port });
+    const opened = listener;
+    return {
+      port,
+      stop: async () => {
+        stopping.abort();
+        await opened.stop(stopGraceMs);
+        await Promise.all([dispatcher.idle(), reconciling, caching]);
+      },
+    };
+  } catch (error) {
+    stopping.abort();
+    await caching;
+    throw error;
+  }
+}
+
+function serveResources(
+  options: ApiServerOptions,
+  cache: WatchCache,
+  serviceAllocator: ServiceAllocator,
+): ResourceTable {
+  const strategies = createStrategies({ serviceAllocator, eventTtlSeconds: options.eventTtlSeconds });
+  return new ResourceTable(
+    strategies.map((strategy): ServedResource => {
+      const { definition, ttlSeconds } = strategy;
+      const storage = new ResourceStorage(definition, {
+        store: options.store,
+        cache,
+        ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
+      });
+      return { definition, strategy, storage };
+    }),
+  );
+}
+
+function createParts(
+  options: ApiServerOptions,
+  resources: ResourceTable,
+  clock: Clock,
+  stopping: AbortSignal,
+): ServerParts {
+  const namespaceStorage = resources.of(namespaces).storage;
+  return {
+    schema: loadSchema(),
+    resources,
+    admission: createAdmissionChain({
+      findNamespace: async (name) => (await namespaceStorage.find('', name))?.object,
+    }),
+    kubelets: new KubeletConnector(options.kubelet),
+    clock,
+    log: options.log,
+    stopping,
+  };
+}
+
+function createDispatcher(
+  options: ApiServerOptions,
+  parts: ServerParts,
+  cache: WatchCache,
+  port: () => number,
+): Dispatcher {
+  const { resources, schema } = parts;
+  const definitions = resourceDefinitions.filter((one) => resources.find({ ...one, resource: one.plural }));
+  return new Dispatcher({
+    parts,
+    authorizer: options.authorizer ?? authenticatedUsersMayDoAll,
+    discovery: new DiscoveryHandler({
+      definitions,
+      serverAddress: () => `${options.advertiseAddress}:${port()}`,
+    }),
+    openApi: new OpenApiHandler(schema, definitions),
+    health: new HealthHandler({
+      live: {},
+      ready: {
+        store: async () => {
+          await options.store.status();
+        },
+        'watch-cache': () => {
+          if (!cache.ready) throw new Error('the watch cache has not caught up with the store');
+        },
+        shutdown: () => {
+          if (parts.stopping.aborted) throw new Error('the server is shutting down');
+        },
+      },
+    }),
+    metrics: new ApiServerMetrics(
+      options.metrics ?? new Registry(),
+      () =>
+        new Map(
+          resources.all.map(({ definition, storage }) => {
+            const page = cache.list({ prefix: storage.layout.prefix(''), limit: 1 });
+            return [definition.plural, page.records.length + page.remaining];
+          }),
+        ),
+    ),
+  });
+}

@@ -1,0 +1,29 @@
+/** Where objects live in the store: the layout that Kubernetes uses in etcd, old names included. */
+import type { ResourceDefinition } from '../../api/resources.js';
+
+/** Folders that do not have the name of their resource. */
+const folders: Readonly<Record<string, string>> = {
+  services: 'services/specs',
+  endpoints: 'services/endpoints',
+  nodes: 'minions',
+  replicationcontrollers: 'controllers',
+};
+
+export class KeyLayout {
+  readonly #folder: string;
+
+  constructor(definition: Pick<ResourceDefinition, 'plural' | 'group'>) {
+    const folder = definition.group === '' ? folders[definition.plural] : undefined;
+    this.#folder = `/registry/${folder ?? definition.plural}/`;
+  }
+
+  /** The key of one object; namespace '' for cluster scope. */
+  key(namespace: string, name: string): string {
+    return namespace === '' ? this.#folder + name : `${this.#folder}${namespace}/${name}`;
+  }
+
+  /** What all keys of a collection start with; namespace '' for all. */
+  prefix(namespace: string): string {
+    return namespace === '' ? this.#folder : `${this.#folder}${namespace}/`;
+  }
+}

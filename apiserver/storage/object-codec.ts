@@ -1,0 +1,80 @@
+/**
+ * The stored form of objects: JSON that always begins `{"kind":…,"apiVersion":…,"metadata":{`, without a
+ * resourceVersion.
+ *
+ * The resourceVersion of an object is the revision of the write that stored it, so it cannot be part of what is
+ * written. Because the head of the JSON is fixed per kind, serving an object is a splice of bytes and not a parse:
+ * GET, LIST and WATCH share the bytes that the write made.
+ */
+import type { KubernetesObject } from '../../api/objects.js';
+import type { ResourceDefinition } from '../../api/resources.js';
+import { omit } from '../omit.js';
+import { StatusError } from '../../api/status-error.js';
+
+/** `apps/v1`, or `v1` for the core group. */
+export function apiVersionOf(definition: Pick<ResourceDefinition, 'group' | 'version'>): string {
+  return definition.group === '' ? definition.version : `${definition.group}/${definition.version}`;
+}
+
+export class ObjectCodec<T extends KubernetesObject = KubernetesObject> {
+  readonly #definition: ResourceDefinition<T>;
+  readonly #head: Buffer;
+
+  constructor(definition: ResourceDefinition<T>) {
+    this.#definition = definition;
+    const { kind } = definition;
+    this.#head = Buffer.from(
+      `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersionOf(definition))},"metadata":{`,
+    );
+  }
+
+  encode(object: T): Buffer {
+    return Buffer.from(
+      JSON.stringify({
+        kind: this.#definition.kind,
+        apiVersion: apiVersionOf(this.#definition),
+        metadata: omit(object.metadata, 'resourceVersion'),
+        ...omit(object as KubernetesObject, 'kind', 'apiVersion', 'metadata'),
+      }),
+    );
+  }
+
+  /** The object of its own that a caller may change. Throws InternalError for bytes that are no object. */
+  decode(value: Uint8Array, revision: number): T {
+    const object = this.#parse(value);
+    object.metadata.resourceVersion = String(revision);
+    return object;
+  }
+
+  /** The pieces that make up the served JSON; to be written one after the other. */
+  servedParts(value: Uint8Array, revision: number): readonly Uint8Array[] {
+    const length = this.#head.length;
+    const own = this.#hasHead(value) ? value : this.encode(this.#parse(value));
+    return [own.subarray(0, length), Buffer.from(`"resourceVersion":"${revision}",`), own.subarray(length)];
+  }
+
+  served(value: Uint8Array, revision: number): Buffer {
+    return Buffer.concat(this.servedParts(value, revision));
+  }
+
+  /** False for a value that somebody else has written into the store, with another order of keys. */
+  #hasHead(value: Uint8Array): boolean {
+    const length = this.#head.length;
+    return value.length > length && this.#head.equals(value.subarray(0, length));
+  }
+
+  #parse(value: Uint8Array): T {
+    try {
+      const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString();
+      const object = JSON.parse(text) as T;
+      if (typeof object.metadata !== 'object') throw new SyntaxError('no metadata');
+      return object;
+    } catch (cause) {
+      throw new StatusError(
+        'InternalError',
+        `a stored ${this.#definition.kind} cannot be read: it is not a JSON object of this API`,
+        { cause },
+      );
+    }
+  }
+}

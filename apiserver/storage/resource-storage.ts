@@ -1,0 +1,246 @@
+/**
+ * Objects of one resource on top of the {@link Store}: compare-and-swap with retries, lists from one revision,
+ * events as objects. Knows nothing of HTTP.
+ */
+import type { KubernetesObject } from '../../api/objects.js';
+import type { ResourceDefinition } from '../../api/resources.js';
+import { alreadyExists, conflict, notFound } from '../../api/status-error.js';
+import { subjectOf } from './error-subject.js';
+import { KeyLayout } from './key-layout.js';
+import { ObjectCodec } from './object-codec.js';
+import type { RangeResult, Store, StoredRecord, StoreEvent } from './store.js';
+import { StoredObject } from './stored-object.js';
+import type { WatchCache } from './watch-cache.js';
+
+export interface ObjectPage<T extends KubernetesObject> {
+  readonly items: readonly StoredObject<T>[];
+  /** The revision that was read. */
+  readonly revision: number;
+  readonly remaining: number;
+}
+
+/** What a change of {@link ResourceStorage.guaranteedUpdate} decides on. */
+export type Change<T> =
+  | { readonly kind: 'write'; readonly object: T }
+  | { readonly kind: 'delete' }
+  /** Leave it as it is; the caller gets the current object. */
+  | { readonly kind: 'keep' };
+
+export interface ChangeResult<T extends KubernetesObject> {
+  readonly object: T;
+  readonly deleted: boolean;
+}
+
+export interface ResourceEvent<T extends KubernetesObject> {
+  readonly type: 'put' | 'delete';
+  /** The object as it is now, or as it was last, with the revision of the deletion. */
+  readonly current: StoredObject<T>;
+  readonly previous: StoredObject<T> | undefined;
+}
+
+/** Batches of events in order; each holds at least one. */
+export interface ResourceWatch<T extends KubernetesObject> extends AsyncIterable<
+  readonly ResourceEvent<T>[]
+> {
+  /** Every event up to this revision was yielded: what a bookmark may say. */
+  readonly progressRevision: number;
+}
+
+export interface StorageOptions {
+  readonly store: Store;
+  readonly cache: WatchCache;
+  /** Objects vanish after this time. */
+  readonly ttlSeconds?: number;
+}
+
+/** More lost races than this on one object mean that something is wrong, not busy. */
+const maxAttempts = 64;
+
+export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
+  readonly definition: ResourceDefinition<T>;
+  readonly layout: KeyLayout;
+  readonly #store: Store;
+  readonly #cache: WatchCache;
+  readonly #codec: ObjectCodec<T>;
+  readonly #writeOptions: { readonly ttlSeconds?: number };
+  /** One view per record, however many watchers look at it. */
+  readonly #views = new WeakMap<StoredRecord, StoredObject<T>>();
+  readonly #departed = new WeakMap<StoredRecord, StoredObject<T>>();
+
+  constructor(definition: ResourceDefinition<T>, options: StorageOptions) {
+    this.definition = definition;
+    this.layout = new KeyLayout(definition);
+    this.#store = options.store;
+    this.#cache = options.cache;
+    this.#codec = new ObjectCodec(definition);
+    this.#writeOptions = options.ttlSeconds === undefined ? {} : { ttlSeconds: options.ttlSeconds };
+  }
+
+  /** The object, or undefined. */
+  async find(namespace: string, name: string, signal?: AbortSignal): Promise<StoredObject<T> | undefined> {
+    const { record } = await this.#store.get(this.layout.key(namespace, name), signal);
+    return record === undefined ? undefined : this.#view(record);
+  }
+
+  /** The object. Throws NotFound. */
+  async get(namespace: string, name: string, signal?: AbortSignal): Promise<StoredObject<T>> {
+    const found = await this.find(namespace, name, signal);
+    if (found === undefined) throw notFound(subjectOf(this.definition), name);
+    return found;
+  }
+
+  /** A page of a collection in key order, from one revision. */
+  async list(
+    options: {
+      readonly namespace: string;
+      readonly startKey?: string;
+      readonly limit?: number;
+      readonly revision?: number;
+    },
+    signal?: AbortSignal,
+  ): Promise<ObjectPage<T>> {
+    const { namespace, ...range } = options;
+    return this.#page(await this.#store.range({ ...range, prefix: this.layout.prefix(namespace) }, signal));
+  }
+
+  /**
+   * A whole collection as the cache shows it, not older than a revision (0 for whatever is there). Rejects with
+   * the signal's reason when the cache does not get there in time.
+   */
+  async listCached(namespace: string, notOlderThan: number, signal: AbortSignal): Promise<ObjectPage<T>> {
+    await this.#cache.waitForRevision(notOlderThan, signal);
+    return this.#page(this.#cache.list({ prefix: this.layout.prefix(namespace) }));
+  }
+
+  /** Resolves when watches can begin after this revision; rejects with the signal's reason. */
+  async whenCached(revision: number, signal: AbortSignal): Promise<void> {
+    await this.#cache.waitForRevision(revision, signal);
+  }
+
+  /** Writes a new object and returns it with its resourceVersion. Throws AlreadyExists. */
+  async create(object: T): Promise<T> {
+    const { namespace = '', name } = object.metadata;
+    const result = await this.#store.create(
+      this.layout.key(namespace, name),
+      this.#codec.encode(object),
+      this.#writeOptions,
+    );
+    if (result.kind === 'exists') throw alreadyExists(subjectOf(this.definition), name);
+    return withRevision(object, result.revision);
+  }
+
+  /**
+   * Reads, asks `change` what to do with the object (a copy of its own), and writes if nobody was faster; else
+   * again from the start. `change` may so be called several times and must not have effects of its own. Throws
+   * NotFound, and what `change` throws.
+   */
+  async guaranteedUpdate(
+    namespace: string,
+    name: string,
+    change: (current: T) => Promise<Change<T>> | Change<T>,
+  ): Promise<ChangeResult<T>> {
+    const key = this.layout.key(namespace, name);
+    let { record } = await this.#store.get(key);
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      if (record === undefined) throw notFound(subjectOf(this.definition), name);
+      const before = record;
+      const decision = await change(this.#codec.decode(before.value, before.modRevision));
+      if (decision.kind === 'keep') return this.#unchanged(before);
+      if (decision.kind === 'delete') {
+        const result = await this.#store.delete(key, before.modRevision);
+        if (result.kind === 'deleted') {
+          return { object: this.#codec.decode(result.record.value, result.revision), deleted: true };
+        }
+        record = result.current;
+        continue;
+      }
+      const value = this.#codec.encode(decision.object);
+      // A write that changes nothing would wake every watcher for nothing.
+      if (value.equals(before.value)) return this.#unchanged(before);
+      const result = await this.#store.update(key, value, before.modRevision, this.#writeOptions);
+      if (result.kind === 'updated')
+        return { object: withRevision(decision.object, result.revision), deleted: false };
+      record = result.current;
+    }
+    throw conflict(
+      subjectOf(this.definition),
+      name,
+      'it is written to by too many at once; please try again',
+    );
+  }
+
+  /** Events after a revision, as objects. Throws StoreError `compacted`, here or while iterating. */
+  watch(options: {
+    readonly namespace: string;
+    /** Only this object. */
+    readonly name?: string;
+    readonly afterRevision: number;
+    readonly signal: AbortSignal;
+  }): ResourceWatch<T> {
+    const { namespace, name, afterRevision, signal } = options;
+    const key = name === undefined ? undefined : this.layout.key(namespace, name);
+    const prefix = key ?? this.layout.prefix(namespace);
+    const batches = this.#cache.watch({ prefix, afterRevision, signal });
+    const toEvents = (events: readonly StoreEvent[]): ResourceEvent<T>[] => this.#toEvents(events, key);
+    return {
+      get progressRevision() {
+        return batches.progressRevision;
+      },
+      async *[Symbol.asyncIterator]() {
+        for await (const batch of batches) {
+          const events = toEvents(batch.events);
+          if (events.length > 0) yield events;
+        }
+      },
+    };
+  }
+
+  /** The last state of an object that went, or went out of sight, with the revision at which it did. */
+  departed(record: StoredRecord, revision: number): StoredObject<T> {
+    let view = this.#departed.get(record);
+    if (view?.revision !== revision) {
+      view = new StoredObject(this.#codec, record, revision);
+      this.#departed.set(record, view);
+    }
+    return view;
+  }
+
+  /** With `onlyKey`, events of other keys that merely begin like it are left out. */
+  #toEvents(events: readonly StoreEvent[], onlyKey: string | undefined): ResourceEvent<T>[] {
+    const result: ResourceEvent<T>[] = [];
+    for (const event of events) {
+      const key = event.type === 'put' ? event.record.key : event.key;
+      if (onlyKey !== undefined && key !== onlyKey) continue;
+      const previous = event.previous === undefined ? undefined : this.#view(event.previous);
+      const current =
+        event.type === 'put' ? this.#view(event.record) : this.departed(event.previous, event.revision);
+      result.push({ type: event.type, current, previous });
+    }
+    return result;
+  }
+
+  #page(result: RangeResult): ObjectPage<T> {
+    return {
+      items: result.records.map((record) => this.#view(record)),
+      revision: result.revision,
+      remaining: result.remaining,
+    };
+  }
+
+  #unchanged(record: StoredRecord): ChangeResult<T> {
+    return { object: this.#codec.decode(record.value, record.modRevision), deleted: false };
+  }
+
+  #view(record: StoredRecord): StoredObject<T> {
+    let view = this.#views.get(record);
+    if (view === undefined) {
+      view = new StoredObject(this.#codec, record, record.modRevision);
+      this.#views.set(record, view);
+    }
+    return view;
+  }
+}
+
+function withRevision<T extends KubernetesObject>(object: T, revision: number): T {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+}

@@ -1,0 +1,94 @@
+/** The scale subresource: the one number that autoscalers and `kubectl scale` care about, for every workload alike. */
+import type { Scale } from '../../api/generated/autoscaling-v1.js';
+import type { LabelSelector as LabelSelectorObject } from '../../api/generated/meta-v1.js';
+import type { KubernetesObject } from '../../api/objects.js';
+import { formatLabelSelector, selectorFromObject, selectorFromSet } from '../../api/selectors.js';
+import { StatusError } from '../../api/status-error.js';
+import type { Handler, ResourceRequest } from '../handlers/context.js';
+import { readPatch } from '../handlers/patch.js';
+import { emptyBody, readSubresourceObject } from '../handlers/read-object.js';
+import { readDryRun } from '../handlers/request-options.js';
+import { changeObject } from '../handlers/update.js';
+import { respondJson } from '../http/respond.js';
+import { decodeObject } from '../../api/schema/decode.js';
+
+const schemaName = 'autoscaling/v1.Scale';
+
+/** What all workloads that can be scaled look like. */
+interface Scalable extends KubernetesObject {
+  spec: { replicas?: number; selector?: LabelSelectorObject | Record<string, string> };
+  status: { replicas?: number };
+}
+
+export const handleGetScale: Handler = async ({ exchange, served, path }) => {
+  const stored = await served.storage.get(path.namespace, path.name, exchange.signal);
+  respondJson(exchange, 200, scaleOf(stored.object as Scalable));
+};
+
+export const handleUpdateScale: Handler = async (request) => {
+  const { exchange, parts } = request;
+  const scale = await readSubresourceObject<Partial<Scale>>(exchange, parts.schema, schemaName);
+  if (scale === undefined) throw emptyBody();
+  await changeScale(request, () => scale);
+};
+
+export const handlePatchScale: Handler = async (request) => {
+  const { schema } = request.parts;
+  const apply = await readPatch(request, schema, schemaName);
+  await changeScale(
+    request,
+    (current) => decodeObject<Partial<Scale>>(schema, schemaName, apply(current), { fill: false }).object,
+  );
+};
+
+async function changeScale(
+  request: ResourceRequest,
+  next: (current: object) => Partial<Scale>,
+): Promise<void> {
+  const { exchange, path } = request;
+  const updated = await changeObject(request, {
+    scope: 'main',
+    dryRun: readDryRun(exchange),
+    next: (current) => {
+      const scale = next(scaleOf(current as Scalable));
+      const meta = (scale.metadata ?? {}) as { name?: string; resourceVersion?: string; uid?: string };
+      if (meta.name !== undefined && meta.name !== path.name)
+        throw new StatusError(
+          'BadRequest',
+          `the name of the object (${meta.name}) does not match the name on the URL (${path.name})`,
+        );
+      const replicas = scale.spec?.replicas ?? 0;
+      const changed = current as Scalable;
+      // A Scale without a version is meant for whatever is there now.
+      changed.metadata.resourceVersion = meta.resourceVersion ?? '';
+      changed.spec.replicas = replicas;
+      return changed;
+    },
+  });
+  respondJson(exchange, 200, scaleOf(updated as Scalable));
+}
+
+/** A workload as a Scale. */
+export function scaleOf({ metadata, spec, status }: Scalable): object {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
+  const selector = spec.selector === undefined ? '' : formatLabelSelector(readSelector(spec.selector));
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: { replicas: spec.replicas ?? 0 },
+    status: { replicas: status.replicas ?? 0, ...(selector === '' ? {} : { selector }) },
+  };
+}
+
+/** A map of labels in v1, a selector object everywhere else. */
+function readSelector(
+  selector: NonNullable<Scalable['spec']['selector']>,
+): ReturnType<typeof selectorFromSet> {
+  const isObject =
+    typeof (selector as LabelSelectorObject).matchLabels === 'object' ||
+    Array.isArray((selector as LabelSelectorObject).matchExpressions);
+  return isObject
+    ? selectorFromObject(selector as LabelSelectorObject)
+    : selectorFromSet(selector as Record<string, string>);
+}
