@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { parse } from 'yaml';
-import { UsageError } from '../common/component.js';
+import { UsageError } from '../common/usage-error.js';
 
 /** Where a server is, whom to trust and how to sign in. Certificates and keys are PEM text. */
 export interface ServerConnection {

@@ -8,7 +8,7 @@ import { constants } from 'node:http2';
 import type { ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2';
 import { systemClock } from '../common/clock.js';
 import type { Clock } from '../common/clock.js';
-import { UsageError } from '../common/component.js';
+import { UsageError } from '../common/usage-error.js';
 import type { Draft, KubernetesObject } from '../api/objects.js';
 import type { ResourceDefinition } from '../api/resources.js';
 import type { Status } from '../api/generated/meta-v1.js';

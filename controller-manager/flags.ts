@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import IPCIDR from 'ip-cidr';
-import { UsageError } from '../common/component.js';
+import { UsageError } from '../common/usage-error.js';
 import type { ControllerManagerSettings } from './controller-definition.js';
 
 export interface ControllerManagerFlags {

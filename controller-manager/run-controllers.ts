@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import type { Clock } from '../common/clock.js';
 import { systemClock } from '../common/clock.js';
-import { UsageError } from '../common/component.js';
+import { UsageError } from '../common/usage-error.js';
 import type { Logger } from '../common/log.js';
 import { createEventBroadcaster } from '../client/event-recorder.js';
 import { createInformerFactory } from '../client/informer.js';

@@ -1,6 +1,6 @@
 /** Cuts the cluster's pod range into equal parts and finds one that no node has. Pure. */
 import IPCIDR from 'ip-cidr';
-import { UsageError } from '../../../common/component.js';
+import { UsageError } from '../../../common/usage-error.js';
 
 /** The cluster's pod range and how it is cut. */
 export interface NodeCidrRange {
