@@ -4,7 +4,7 @@ import type { Clock } from '../common/clock.js';
 
 export interface CoalescedTaskOptions {
   readonly clock: Clock;
-  /** Shortest time between the beginnings of two runs. */
+  /** Shortest time between the beginnings of two runs; a long run is followed by a rest twice as long. */
   readonly minIntervalMs: number;
   /** Must not reject: it handles its errors. */
   readonly task: () => Promise<void>;
@@ -35,8 +35,8 @@ export class CoalescedTask {
       this.#requested = false;
       const startedAt = clock.monotonicMs();
       await task();
-      const remaining = minIntervalMs - (clock.monotonicMs() - startedAt);
-      if (remaining > 0) await sleep(clock, remaining, signal);
+      const tookMs = clock.monotonicMs() - startedAt;
+      await sleep(clock, Math.max(minIntervalMs - tookMs, 2 * tookMs), signal);
     }
   }
 

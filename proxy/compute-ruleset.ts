@@ -11,8 +11,7 @@
 import type { Service, ServicePort } from '../api/generated/core-v1.js';
 import type { EndpointSlice } from '../api/generated/discovery-v1.js';
 import { keyOf } from '../api/objects.js';
-import { elementId } from './ruleset.js';
-import type { Element, Ruleset } from './ruleset.js';
+import type { Element } from './ruleset.js';
 import { selectTargets } from './select-endpoints.js';
 import type { Target } from './select-endpoints.js';
 
@@ -203,48 +202,4 @@ function spreadRule(protocol: string, targets: readonly Target[]): string {
   }
   const choices = targets.map((target, index) => `${index} : ${target.address} . ${target.port}`);
   return `meta l4proto ${protocol} dnat ip to numgen random mod ${targets.length} map { ${choices.join(', ')} }`;
-}
-
-/** Two Services claim the same address and port; the later one is left out. */
-export interface Conflict {
-  readonly element: string;
-  readonly winner: string;
-  readonly loser: string;
-}
-
-/** The whole table's content from that of all Services. */
-export function mergeRules(services: Iterable<ServiceRules>): {
-  readonly ruleset: Ruleset;
-  readonly conflicts: readonly Conflict[];
-} {
-  const ordered = [...services].sort((a, b) =>
-    a.createdAt === b.createdAt ? (a.key < b.key ? -1 : 1) : a.createdAt < b.createdAt ? -1 : 1,
-  );
-  const chains = new Map<string, readonly string[]>();
-  const affinitySets = new Map<string, number>();
-  const elements = new Map<string, Element>();
-  const owners = new Map<string, string>();
-  const conflicts: Conflict[] = [];
-  for (const service of ordered) {
-    for (const [name, rules] of service.chains) chains.set(name, rules);
-    for (const [name, seconds] of service.affinitySets) affinitySets.set(name, seconds);
-    for (const element of service.elements) {
-      const id = elementId(element);
-      const claim = claimOf(element);
-      const winner = owners.get(claim);
-      // Endpoints may be shared; an address and port may not.
-      if (winner !== undefined && winner !== service.key && element.collection !== 'self-connections') {
-        conflicts.push({ element: claim, winner, loser: service.key });
-        continue;
-      }
-      owners.set(claim, service.key);
-      elements.set(id, element);
-    }
-  }
-  return { ruleset: { chains, affinitySets, elements }, conflicts };
-}
-
-/** Being served and being refused are claims to the same address and port. */
-function claimOf(element: Element): string {
-  return `${element.collection.replace('service-', '').replace('refused-', '')} ${element.key}`;
 }

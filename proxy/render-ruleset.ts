@@ -125,7 +125,10 @@ export function renderRemoval(): string {
   return `add table ${table}\ndelete table ${table}\n`;
 }
 
-/** The way from what was applied to what is wanted; empty when they are the same. */
+/**
+ * The way from what was applied to what is wanted; empty when they are the same. Both may be parts of the whole,
+ * as long as they are the same part.
+ */
 export function renderDifference(applied: Ruleset, wanted: Ruleset): string {
   const newSets = new Map([...wanted.affinitySets].filter(([name]) => !applied.affinitySets.has(name)));
   const newChains = new Map([...wanted.chains].filter(([name]) => !applied.chains.has(name)));
@@ -158,7 +161,7 @@ function sameRules(a: readonly string[] | undefined, b: readonly string[]): bool
 }
 
 function sameElement(a: Element | undefined, b: Element): boolean {
-  return a !== undefined && a.value === b.value;
+  return a?.collection === b.collection && a.value === b.value;
 }
 
 /** Names first: rules and elements may refer to any of them. */

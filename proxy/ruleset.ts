@@ -14,12 +14,11 @@ export interface Ruleset {
   readonly chains: ReadonlyMap<string, readonly string[]>;
   /** Sets that remember which client talked to which endpoint: seconds by name. The kernel fills them. */
   readonly affinitySets: ReadonlyMap<string, number>;
-  /** Elements by {@link elementId}. */
+  /** Elements by {@link claimOf}. */
   readonly elements: ReadonlyMap<string, Element>;
 }
 
-export const emptyRuleset: Ruleset = { chains: new Map(), affinitySets: new Map(), elements: new Map() };
-
-export function elementId(element: Element): string {
-  return `${element.collection} ${element.key}`;
+/** What an element stakes out: being served and being refused are claims to the same address and port. */
+export function claimOf(element: Element): string {
+  return `${element.collection.replace('service-', '').replace('refused-', '')} ${element.key}`;
 }

@@ -13,14 +13,13 @@ import { keyOf } from '../api/objects.js';
 import { endpointSlices, services } from '../api/resources.js';
 import type { Informer, InformerFactory } from '../client/types.js';
 import { CoalescedTask } from './coalesced-task.js';
-import { computeServiceRules, mergeRules } from './compute-ruleset.js';
-import type { Conflict, ServiceRules, UdpPort } from './compute-ruleset.js';
+import { computeServiceRules } from './compute-ruleset.js';
+import type { UdpPort } from './compute-ruleset.js';
 import type { HostNetworkOptions } from './host-network.js';
 import type { ProxyMetrics } from './metrics.js';
 import type { Nftables } from './nftables.js';
 import { renderDifference, renderFull, renderReplacement } from './render-ruleset.js';
-import { emptyRuleset } from './ruleset.js';
-import type { Ruleset } from './ruleset.js';
+import { RulesetIndex } from './ruleset-index.js';
 
 const serviceNameLabel = 'kubernetes.io/service-name';
 const minSyncIntervalMs = 100;
@@ -48,10 +47,9 @@ export class ServiceProxy {
   readonly #slices: Informer<EndpointSlice>;
   readonly #sync: CoalescedTask;
   readonly #dirty = new Set<string>();
-  readonly #rules = new Map<string, ServiceRules>();
+  readonly #rules = new RulesetIndex();
   /** UDP ports, by Service, that changed and whose flows were not looked at yet. */
   readonly #udpToCheck = new Map<string, readonly UdpPort[]>();
-  #applied: Ruleset = emptyRuleset;
   /** What the kernel holds is not known: at the start, after an error, after a change by others. */
   #needsFullSync = true;
   #lastGeneration = 0;
@@ -130,18 +128,16 @@ export class ServiceProxy {
     const { clock, metrics, log } = this.#options;
     const startedAt = clock.monotonicMs();
     this.#recompute();
-    const { ruleset, conflicts } = mergeRules(this.#rules.values());
-    this.#reportConflicts(conflicts);
+    this.#reportConflicts();
     const kind = this.#needsFullSync ? 'full' : 'partial';
     try {
-      const changed = kind === 'full' ? await this.#applyFull(ruleset) : await this.#applyDifference(ruleset);
-      this.#applied = ruleset;
+      const changed = kind === 'full' ? await this.#applyFull() : await this.#applyDifference();
       this.#hasSynced = true;
       this.#failures = 0;
       if (changed) {
         const seconds = (clock.monotonicMs() - startedAt) / 1_000;
         metrics.synced(seconds, kind);
-        metrics.served(this.#rules.size, ruleset.elements.size);
+        metrics.served(this.#rules.size, this.#rules.all().elements.size);
         log.debug('applied rules', { kind, seconds, services: this.#rules.size });
       }
     } catch (error) {
@@ -158,8 +154,7 @@ export class ServiceProxy {
       const service = this.#services.get(key);
       const slices = this.#slices.byIndex('service', key);
       const after = service && computeServiceRules(service, slices, this.#options);
-      if (after === undefined) this.#rules.delete(key);
-      else this.#rules.set(key, after);
+      this.#rules.set(key, after);
       // A Service that went has no targets any more.
       const gone = before?.udpPorts.map((port) => ({ ...port, targets: [] })) ?? [];
       const udpPorts = after?.udpPorts ?? gone;
@@ -168,8 +163,10 @@ export class ServiceProxy {
     this.#dirty.clear();
   }
 
-  async #applyFull(ruleset: Ruleset): Promise<true> {
+  async #applyFull(): Promise<true> {
     const { nftables, log } = this.#options;
+    this.#rules.takeChanges();
+    const ruleset = this.#rules.all();
     const inventory = await nftables.inventory();
     try {
       await nftables.apply(renderFull(this.#options, ruleset, inventory));
@@ -183,9 +180,10 @@ export class ServiceProxy {
     return true;
   }
 
-  async #applyDifference(ruleset: Ruleset): Promise<boolean> {
+  async #applyDifference(): Promise<boolean> {
     const { nftables } = this.#options;
-    const script = renderDifference(this.#applied, ruleset);
+    const { before: applied, after: wanted } = this.#rules.takeChanges();
+    const script = renderDifference(applied, wanted);
     if (script === '') return false;
     const before = nftables.generation();
     await nftables.apply(script);
@@ -218,7 +216,8 @@ export class ServiceProxy {
     }
   }
 
-  #reportConflicts(conflicts: readonly Conflict[]): void {
+  #reportConflicts(): void {
+    const conflicts = this.#rules.conflicts();
     const text = JSON.stringify(conflicts);
     if (text === this.#reportedConflicts) return;
     this.#reportedConflicts = text;
