@@ -1,0 +1,98 @@
+/** A real apiserver with a store in memory, as a process of its own, for tests of clients. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createLogger } from '../../common/log.js';
+import { createRestClient } from '../../client/rest-client.js';
+import type { ApiClient } from '../../client/types.js';
+import { waitForServer } from '../../client/wait-for-server.js';
+import { testPki } from '../support/pki.js';
+import type { TestPki } from '../support/pki.js';
+
+const startDeadlineMs = 20_000;
+
+export interface TestApiServer {
+  readonly pki: TestPki;
+  readonly url: string;
+  /** A client with the certificate of this name: `admin`, `controller-manager`, … */
+  client(identity: string): Promise<ApiClient>;
+  /** Ends the process at once and starts it again, empty, on the same port. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts it and waits until it is ready. */
+export async function startTestApiServer(): Promise<TestApiServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'knarr-apiserver-'));
+  const pki = await testPki(join(folder, 'pki'));
+  const port = await freePort();
+  const url = `https://127.0.0.1:${port}`;
+  const clients: ApiClient[] = [];
+  let server = spawnServer(pki, port);
+  const client = async (identity: string): Promise<ApiClient> => {
+    const kubeconfig = await pki.kubeconfig(identity, url);
+    const made = createRestClient({ connection: { kubeconfig }, userAgent: 'knarr-test' });
+    clients.push(made);
+    return made;
+  };
+  const admin = await client('admin');
+  const whenReady = (): Promise<void> =>
+    waitForServer({
+      client: admin,
+      log: createLogger('test', 'warn'),
+      signal: AbortSignal.timeout(startDeadlineMs),
+    });
+  await whenReady();
+  return {
+    pki,
+    url,
+    client,
+    restart: async () => {
+      await end(server);
+      server = spawnServer(pki, port);
+      await whenReady();
+    },
+    stop: async () => {
+      await Promise.all(clients.map((one) => one.close()));
+      await end(server);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function spawnServer(pki: TestPki, port: number): ChildProcess {
+  const main = fileURLToPath(new URL('../../apiserver/main.js', import.meta.url));
+  const flags = {
+    '--bind-address': '127.0.0.1',
+    '--secure-port': String(port),
+    '--tls-cert-file': pki.certificateFile('apiserver'),
+    '--tls-private-key-file': pki.keyFile('apiserver'),
+    '--client-ca-file': pki.authorityFile,
+    '--storage-backend': 'memory',
+    '--log-level': 'warn',
+  };
+  return spawn(process.execPath, [main, ...Object.entries(flags).flat()], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  await new Promise((resolve) => {
+    child.once('exit', resolve);
+    child.kill('SIGKILL');
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
