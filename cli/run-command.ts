@@ -14,6 +14,7 @@ export interface CommandOptions {
   readonly input?: string | Buffer | Readable;
   readonly timeoutMs?: number;
   readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -34,10 +35,11 @@ export async function tryCommand(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
-  const { input, timeoutMs = 60_000, env, signal } = options;
+  const { input, timeoutMs = 60_000, env, cwd, signal } = options;
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(env && { env }),
+    ...(cwd !== undefined && { cwd }),
     ...(signal && { signal }),
   });
   const late = new AbortController();
