@@ -121,14 +121,15 @@ export class PodWorkers {
     const { folders, volumes, cgroups, runtimeState, log } = this.#services;
     const alive = new Set([...this.#workers.keys(), ...runtimeState.knownPods().map(({ uid }) => uid)]);
     for (const uid of await listFolder(folders.all)) {
-      if (alive.has(uid)) continue;
+      if (alive.has(uid) || this.#workers.has(uid)) continue;
       log.info('removing the folder of a pod that is gone', { uid });
       await volumes.tearDown(uid);
       await cgroups.remove(uid);
     }
     for (const name of await listFolder(folders.allLogs)) {
       const uid = name.slice(name.lastIndexOf('_') + 1);
-      if (!alive.has(uid)) await rm(join(folders.allLogs, name), { recursive: true, force: true });
+      if (!alive.has(uid) && !this.#workers.has(uid))
+        await rm(join(folders.allLogs, name), { recursive: true, force: true });
     }
   }
 }

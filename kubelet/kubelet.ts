@@ -1,0 +1,267 @@
+/**
+ * Puts the kubelet's parts together and runs them until it is told to stop. Containers outlive it: a kubelet that comes
+ * back finds them in the runtime and goes on.
+ */
+import { mkdir } from 'node:fs/promises';
+import type { Registry } from 'prom-client';
+import type { Pod, Service } from '../api/generated/core-v1.js';
+import { nodes, pods, services } from '../api/resources.js';
+import type { ApiClient, EventRecorder, Informer, InformerFactory } from '../client/types.js';
+import { isAborted } from '../client/is-aborted.js';
+import { backoffDelayMs } from '../common/backoff.js';
+import { sleep } from '../common/clock.js';
+import type { Clock } from '../common/clock.js';
+import type { Logger } from '../common/log.js';
+import type { CgroupManager } from './containers/cgroups.js';
+import type { ClusterDns } from './containers/dns-config.js';
+import type { ContainerRuntime, RuntimeVersion } from './cri/runtime.js';
+import { ImageManager } from './images/image-manager.js';
+import { nodeAllocatable } from './node/compute-node-status.js';
+import { readMachineFacts } from './node/machine-facts.js';
+import type { MachineFacts } from './node/machine-facts.js';
+import { NodeAgent } from './node/node-agent.js';
+import type { NetworkConfigOptions } from './node/network-config.js';
+import { followPods } from './pods/apiserver-source.js';
+import { ReferencedObjectCache } from './pods/referenced-object-cache.js';
+import { ProbeManager } from './probes/probe-manager.js';
+import { RuntimeState } from './runtime-state/runtime-state.js';
+import { startKubeletServer } from './server/kubelet-server.js';
+import { PodLookup } from './server/pod-lookup.js';
+import type { StartupGate } from './startup/gate.js';
+import { StatusManager } from './status/status-manager.js';
+import { readTerminationMessage } from './status/termination-message.js';
+import type { PodServices } from './sync/pod-services.js';
+import { PodWorkers } from './sync/pod-workers.js';
+import type { Mounter } from './volumes/mounter.js';
+import { PodFolders } from './volumes/pod-folders.js';
+import { volumePlugins } from './volumes/registry.js';
+import { VolumeManager } from './volumes/volume-manager.js';
+
+export interface KubeletSettings {
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  readonly rootDir: string;
+  readonly podLogsDir: string;
+  readonly maxPods: number;
+  readonly network: NetworkConfigOptions;
+  readonly dns: ClusterDns;
+  readonly server: {
+    readonly host: string;
+    readonly port: number;
+    readonly cert: string;
+    readonly key: string;
+    readonly clientCa: string;
+  };
+}
+
+export interface KubeletParts {
+  readonly client: ApiClient;
+  readonly informers: InformerFactory;
+  readonly recorder: EventRecorder;
+  readonly runtime: ContainerRuntime;
+  readonly cgroups: CgroupManager;
+  readonly mounter: Mounter;
+  readonly gate: StartupGate;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Registry;
+}
+
+/** How often what was left behind is looked for, once the Pods are known. */
+const housekeepingMs = 120_000;
+
+/** Runs until the signal aborts; resolves when everything has ended. `onServing` gets the port of the server. */
+export async function runKubelet(
+  settings: KubeletSettings,
+  parts: KubeletParts,
+  signal: AbortSignal,
+  onServing?: (port: number) => void,
+): Promise<void> {
+  const { client, informers, runtime, clock, log } = parts;
+  await mkdir(settings.rootDir, { recursive: true });
+  const machine = await readMachineFacts(settings.rootDir);
+  const version = await waitForRuntime(parts, signal);
+  if (version === undefined) return;
+  const stop = new AbortController();
+  const running = AbortSignal.any([signal, stop.signal]);
+  const podInformer = informers.informer(pods, { fieldSelector: `spec.nodeName=${settings.nodeName}` });
+  const nodeInformer = informers.informer(nodes, { fieldSelector: `metadata.name=${settings.nodeName}` });
+  const serviceInformer = informers.informer(services);
+  const assembled = assemble(settings, parts, machine, version, serviceInformer, running);
+  const { podServices, workers } = assembled;
+  const server = await startKubeletServer({
+    ...settings.server,
+    lookup: new PodLookup({ pods: () => workers.pods(), runtimeState: podServices.runtimeState }),
+    runtime,
+    metrics: parts.metrics,
+    log,
+  });
+  onServing?.(server.port);
+  const agent = new NodeAgent({
+    client,
+    node: nodeInformer,
+    runtime,
+    version,
+    machine,
+    nodeName: settings.nodeName,
+    nodeIp: settings.nodeIp,
+    port: server.port,
+    maxPods: settings.maxPods,
+    rootDir: settings.rootDir,
+    network: settings.network,
+    clock,
+    log,
+  });
+  // What runs already is known before the first Pod is looked at, or it would be started twice.
+  await relistUntilDone(podServices.runtimeState, parts, running);
+  const unfollow = followPods(podInformer, workers);
+  const tasks = [
+    agent.run(running),
+    podServices.runtimeState.run(running),
+    keepHouse(workers, podInformer, parts, running),
+  ];
+  try {
+    await Promise.all(tasks);
+  } finally {
+    stop.abort();
+    unfollow();
+    await Promise.allSettled(tasks);
+    await workers.stopped();
+    podServices.probes.stop();
+    await podServices.objects.stop();
+    await podServices.statuses.idle();
+    await server.close();
+  }
+}
+
+interface Assembled {
+  readonly podServices: PodServices;
+  readonly workers: PodWorkers;
+}
+
+function assemble(
+  settings: KubeletSettings,
+  parts: KubeletParts,
+  machine: MachineFacts,
+  version: RuntimeVersion,
+  serviceInformer: Informer<Service>,
+  signal: AbortSignal,
+): Assembled {
+  const { client, runtime, recorder, clock, log, cgroups, gate, mounter } = parts;
+  const { nodeName, nodeIp } = settings;
+  const folders = new PodFolders(settings);
+  const runtimeState = new RuntimeState({
+    runtime,
+    clock,
+    log,
+    readTerminationMessage: (status) => readTerminationMessage(folders, status),
+  });
+  // Both call back into the workers, which are made of them.
+  const link: { workers?: PodWorkers } = {};
+  const objects = new ReferencedObjectCache({ client, clock, log }, (uids) => {
+    link.workers?.pokeForObjects(uids);
+  });
+  const probes = new ProbeManager({
+    runtime,
+    clock,
+    recorder,
+    hostIp: nodeIp,
+    onChange: (uid) => {
+      link.workers?.poke(uid);
+    },
+  });
+  const volumes = new VolumeManager({
+    plugins: volumePlugins,
+    mounter,
+    folders,
+    clock,
+    objects: {
+      configMap: ({ metadata }, name) => objects.configMaps.get(metadata.namespace, name, metadata.uid),
+      secret: ({ metadata }, name) => objects.secrets.get(metadata.namespace, name, metadata.uid),
+    },
+  });
+  const podClient = client.resource(pods);
+  const podServices: PodServices = {
+    node: {
+      name: nodeName,
+      ip: nodeIp,
+      memoryBytes: machine.memoryBytes,
+      allocatable: nodeAllocatable({ machine, maxPods: settings.maxPods }),
+      runtimeName: version.runtimeName,
+    },
+    runtime,
+    runtimeState,
+    images: new ImageManager({ runtime, recorder, clock, signal }),
+    volumes,
+    folders,
+    cgroups,
+    objects,
+    listServices: async (until) => {
+      if (!serviceInformer.synced) await serviceInformer.whenSynced(until);
+      return serviceInformer.list();
+    },
+    dns: settings.dns,
+    probes,
+    statuses: new StatusManager({ pods: podClient, clock, log, signal }),
+    gate,
+    recorder,
+    pods: podClient,
+    clock,
+    log,
+  };
+  const workers = new PodWorkers(podServices, signal);
+  link.workers = workers;
+  return { podServices, workers };
+}
+
+/** Undefined when the signal aborted first. */
+async function waitForRuntime(
+  { runtime, clock, log }: KubeletParts,
+  signal: AbortSignal,
+): Promise<RuntimeVersion | undefined> {
+  for (let attempt = 0; !isAborted(signal); attempt++) {
+    try {
+      return await runtime.version(signal);
+    } catch (error) {
+      if (attempt === 5)
+        log.info('waiting for the container runtime', {
+          why: error instanceof Error ? error.message : String(error),
+        });
+      await sleep(clock, backoffDelayMs(attempt, { initialMs: 20, maxMs: 1000 }), signal);
+    }
+  }
+  return undefined;
+}
+
+async function relistUntilDone(
+  runtimeState: RuntimeState,
+  { clock, log }: KubeletParts,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let attempt = 0; !isAborted(signal); attempt++) {
+    try {
+      await runtimeState.relist(signal);
+      return;
+    } catch (error) {
+      if (attempt === 3) log.warn('the runtime could not be listed, will try again', { err: error });
+      await sleep(clock, backoffDelayMs(attempt, { initialMs: 50, maxMs: 2000 }), signal);
+    }
+  }
+}
+
+async function keepHouse(
+  workers: PodWorkers,
+  podInformer: Informer<Pod>,
+  { clock, log }: KubeletParts,
+  signal: AbortSignal,
+): Promise<void> {
+  await podInformer.whenSynced(signal);
+  while (!isAborted(signal)) {
+    try {
+      await workers.cleanUpOrphans();
+    } catch (error) {
+      if (!isAborted(signal)) log.warn('leftovers could not be cleaned up, will try again', { err: error });
+    }
+    await sleep(clock, housekeepingMs, signal);
+  }
+}

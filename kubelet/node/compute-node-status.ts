@@ -1,0 +1,139 @@
+/** A Node's status from what the machine and the runtime say. Pure. */
+import type { ContainerImage, NodeCondition, NodeStatus } from '../../api/generated/core-v1.js';
+import { findCondition } from '../../api/pod-helpers.js';
+import { quantityFromBytes } from '../../api/quantity.js';
+import type { RuntimeCondition, RuntimeImage, RuntimeVersion } from '../cri/runtime.js';
+import type { MachineFacts, Pressure } from './machine-facts.js';
+
+const mebibyte = 1024 * 1024;
+/** Kept free for the node itself. */
+export const memoryReserveBytes = 100 * mebibyte;
+/** Less free storage than this, or than 5 % where that is less, is pressure. */
+const storageReserveBytes = 1024 * mebibyte;
+/** A Node's status names so many images at most, the largest. */
+const maxImages = 50;
+
+export interface CapacityInput {
+  readonly machine: MachineFacts;
+  readonly maxPods: number;
+}
+
+export function nodeCapacity({ machine, maxPods }: CapacityInput): Record<string, string> {
+  return {
+    cpu: String(machine.cpuCount),
+    memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`,
+    'ephemeral-storage': `${Math.floor(machine.storageBytes / 1024)}Ki`,
+    pods: String(maxPods),
+  };
+}
+
+/** Capacity less what the node keeps for itself. */
+export function nodeAllocatable(input: CapacityInput): Record<string, string> {
+  const memory = Math.max(0, input.machine.memoryBytes - memoryReserveBytes);
+  const storage = Math.max(0, input.machine.storageBytes - storageReserve(input.machine.storageBytes));
+  return {
+    ...nodeCapacity(input),
+    memory: `${Math.floor(memory / 1024)}Ki`,
+    'ephemeral-storage': quantityFromBytes(Math.floor(storage)),
+  };
+}
+
+function storageReserve(totalBytes: number): number {
+  return Math.min(storageReserveBytes, totalBytes * 0.05);
+}
+
+export interface NodeStatusInput extends CapacityInput {
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  readonly port: number;
+  readonly pressure: Pressure;
+  readonly version: RuntimeVersion;
+  /** What the runtime reports, or why it cannot. */
+  readonly runtime: readonly RuntimeCondition[] | { readonly unreachable: string };
+  readonly images: readonly RuntimeImage[];
+  readonly previous: readonly NodeCondition[] | undefined;
+  readonly now: string;
+}
+
+export function computeNodeStatus(input: NodeStatusInput): NodeStatus {
+  return {
+    capacity: nodeCapacity(input),
+    allocatable: nodeAllocatable(input),
+    conditions: computeConditions(input),
+    addresses: [
+      { type: 'InternalIP', address: input.nodeIp },
+      { type: 'Hostname', address: input.nodeName },
+    ],
+    daemonEndpoints: { kubeletEndpoint: { Port: input.port } },
+    nodeInfo: {
+      ...input.machine.info,
+      containerRuntimeVersion: `${input.version.runtimeName}://${input.version.runtimeVersion}`,
+    },
+    images: describeImages(input.images),
+  };
+}
+
+function describeImages(images: readonly RuntimeImage[]): ContainerImage[] {
+  return [...images]
+    .sort((a, b) => b.sizeBytes - a.sizeBytes || (a.id < b.id ? -1 : 1))
+    .slice(0, maxImages)
+    .map(({ repoDigests, repoTags, sizeBytes }) => ({
+      names: [...repoDigests, ...repoTags].slice(0, 5),
+      sizeBytes,
+    }));
+}
+
+function computeConditions(input: NodeStatusInput): NodeCondition[] {
+  const { pressure } = input;
+  const lowMemory = pressure.memoryAvailableBytes < memoryReserveBytes;
+  const lowStorage = pressure.storageAvailableBytes < storageReserve(pressure.storageBytes);
+  const lowProcesses = pressure.processes > pressure.maxProcesses * 0.95;
+  const runtimeProblem = problemOf(input.runtime);
+  const verdicts: Omit<NodeCondition, 'lastHeartbeatTime' | 'lastTransitionTime'>[] = [
+    lowMemory
+      ? truth('MemoryPressure', 'KubeletHasInsufficientMemory', 'kubelet has insufficient memory available')
+      : falsehood('MemoryPressure', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
+    lowStorage
+      ? truth('DiskPressure', 'KubeletHasDiskPressure', 'kubelet has disk pressure')
+      : falsehood('DiskPressure', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
+    lowProcesses
+      ? truth('PIDPressure', 'KubeletHasInsufficientPID', 'kubelet has insufficient PID available')
+      : falsehood('PIDPressure', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
+    runtimeProblem === undefined
+      ? truth('Ready', 'KubeletReady', 'kubelet is posting ready status')
+      : falsehood('Ready', 'KubeletNotReady', runtimeProblem),
+  ];
+  return verdicts.map((verdict) => {
+    const before = findCondition(input.previous, verdict.type);
+    const same = before?.status === verdict.status && before.lastTransitionTime !== undefined;
+    return {
+      ...verdict,
+      lastHeartbeatTime: input.now,
+      lastTransitionTime: same ? (before.lastTransitionTime ?? input.now) : input.now,
+    };
+  });
+}
+
+function truth(type: string, reason: string, message: string): NodeCondition {
+  return { type, status: 'True', reason, message };
+}
+
+function falsehood(type: string, reason: string, message: string): NodeCondition {
+  return { type, status: 'False', reason, message };
+}
+
+/** Undefined when containers can be run. */
+export function problemOf(runtime: NodeStatusInput['runtime']): string | undefined {
+  if ('unreachable' in runtime) return `container runtime is down: ${runtime.unreachable}`;
+  const failing: string[] = [];
+  for (const type of ['RuntimeReady', 'NetworkReady']) {
+    const condition = runtime.find((one) => one.type === type);
+    if (condition?.status === true) continue;
+    const words =
+      type === 'RuntimeReady' ? 'container runtime not ready' : 'container runtime network not ready';
+    failing.push(
+      `${words}: ${type}=false reason:${condition?.reason ?? 'Unknown'} message:${condition?.message ?? ''}`,
+    );
+  }
+  return failing.length === 0 ? undefined : failing.join(', ');
+}

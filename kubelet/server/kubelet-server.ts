@@ -1,0 +1,183 @@
+/**
+ * The kubelet's HTTPS server, for the apiserver: Pods, logs, exec, attach, port forwarding, metrics.
+ *
+ * Everything but /healthz needs a client certificate of the cluster's CA whose organization is `system:masters`: who
+ * may use it can run commands in every container of this node.
+ */
+import { createServer } from 'node:https';
+import type { Server } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import type { Registry } from 'prom-client';
+import { UsageError } from '../../common/component.js';
+import type { Logger } from '../../common/log.js';
+import type { ContainerRuntime } from '../cri/runtime.js';
+import { serveContainerLogs } from './serve-container-logs.js';
+import { HttpError } from './pod-lookup.js';
+import type { PodLookup } from './pod-lookup.js';
+import { answerUpgrade, tunnelUpgrade } from './stream-tunnel.js';
+
+export interface KubeletServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa: string;
+  readonly lookup: PodLookup;
+  readonly runtime: ContainerRuntime;
+  readonly metrics: Registry;
+  readonly log: Logger;
+}
+
+export interface KubeletServer {
+  readonly port: number;
+  /** Resolves when nothing is served any more; connections under way are cut. */
+  close(): Promise<void>;
+}
+
+/** Rejects with UsageError when the port is taken. */
+export async function startKubeletServer(options: KubeletServerOptions): Promise<KubeletServer> {
+  const { cert, key, clientCa, log } = options;
+  const server = createServer({ cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: false });
+  const upgraded = new Set<Duplex>();
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    respond(options, request, response).catch((error: unknown) => {
+      refuse(response, error, log);
+    });
+  });
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    upgraded.add(socket);
+    socket.once('close', () => {
+      upgraded.delete(socket);
+    });
+    upgrade(options, request, socket, head).catch((error: unknown) => {
+      const status = error instanceof HttpError ? error.status : 500;
+      if (status === 500) log.warn('a stream could not be opened', { err: error });
+      answerUpgrade(socket, status, error instanceof Error ? error.message : String(error));
+    });
+  });
+  await listen(server, options);
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+        server.closeAllConnections();
+        for (const socket of upgraded) socket.destroy();
+      }),
+  };
+}
+
+function listen(server: Server, { host, port }: KubeletServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = `port ${port} is in use: end the process that holds it, or choose another with --port`;
+      reject(error.code === 'EADDRINUSE' ? new UsageError(taken) : error);
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+/** Throws {@link HttpError} unless the client may use this server. */
+function authorize(socket: unknown): void {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) throw new HttpError(401, 'Unauthorized');
+  // An organization that occurs several times is a list; the type description knows only one.
+  const organizations: unknown = socket.getPeerCertificate().subject.O;
+  const isMember = Array.isArray(organizations)
+    ? organizations.includes('system:masters')
+    : organizations === 'system:masters';
+  if (!isMember) throw new HttpError(403, 'Forbidden: the client is not in the group system:masters');
+}
+
+async function respond(
+  options: KubeletServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const url = new URL(request.url ?? '/', 'https://kubelet');
+  const [first = '', ...rest] = url.pathname.split('/').slice(1).map(decodeURIComponent);
+  if (first === 'healthz') {
+    response.setHeader('content-type', 'text/plain; charset=utf-8');
+    response.end('ok');
+    return;
+  }
+  authorize(request.socket);
+  switch (first) {
+    case 'pods':
+    case 'runningpods': {
+      const list = { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: options.lookup.pods() };
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(list));
+      return;
+    }
+    case 'metrics':
+      response.setHeader('content-type', options.metrics.contentType);
+      response.end(await options.metrics.metrics());
+      return;
+    case 'containerLogs':
+      await serveContainerLogs(options.lookup, rest, url.searchParams, response);
+      return;
+    case 'exec':
+    case 'attach':
+    case 'portForward':
+      throw new HttpError(400, `${first} needs an upgraded connection (SPDY/3.1 or WebSocket)`);
+    default:
+      throw new HttpError(404, '404 page not found');
+  }
+}
+
+function refuse(response: ServerResponse, error: unknown, log: Logger): void {
+  const status = error instanceof HttpError ? error.status : 500;
+  if (status === 500) log.warn('a request to the kubelet failed', { err: error });
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${message}\n`);
+}
+
+async function upgrade(
+  options: KubeletServerOptions,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  authorize(request.socket);
+  const { lookup, runtime } = options;
+  const url = new URL(request.url ?? '/', 'https://kubelet');
+  const [verb = '', namespace = '', name = '', ...rest] = url.pathname
+    .split('/')
+    .slice(1)
+    .map(decodeURIComponent);
+  const query = url.searchParams;
+  if (verb === 'portForward') {
+    const sandboxId = await lookup.sandboxId(namespace, name);
+    const ports = query.getAll('port').flatMap((list) => list.split(',').map(Number));
+    tunnelUpgrade(request, socket, head, await runtime.portForward(sandboxId, ports));
+    return;
+  }
+  if (verb !== 'exec' && verb !== 'attach') throw new HttpError(404, '404 page not found');
+  // The container is the last part; a uid may stand before it.
+  const containerId = await lookup.runningContainerId(namespace, name, rest.at(-1) ?? '');
+  const isSet = (...names: string[]): boolean =>
+    names.some((one) => ['1', 'true'].includes(query.get(one) ?? ''));
+  const tty = isSet('tty');
+  const stream = {
+    containerId,
+    stdin: isSet('input', 'stdin'),
+    stdout: isSet('output', 'stdout'),
+    // A terminal has one output only.
+    stderr: isSet('error', 'stderr') && !tty,
+    tty,
+  };
+  const target =
+    verb === 'exec'
+      ? await runtime.exec({ ...stream, command: query.getAll('command') })
+      : await runtime.attach(stream);
+  tunnelUpgrade(request, socket, head, target);
+}
