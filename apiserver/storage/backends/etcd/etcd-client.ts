@@ -3,7 +3,7 @@
  * It retries nothing by itself; a call that fails because of its endpoint makes the next call use another one.
  */
 import { readFileSync } from 'node:fs';
-import { credentials, status as grpcStatus } from '@grpc/grpc-js';
+import { connectivityState, credentials, status as grpcStatus } from '@grpc/grpc-js';
 import type {
   CallOptions,
   ChannelCredentials,
@@ -129,23 +129,26 @@ export class EtcdClient {
   }
 
   /**
-   * Resolves when an endpoint is connected, trying each; throws `unavailable`. What fails here was never sent,
-   * so that nothing about a write is in doubt.
+   * Resolves when the endpoint in use is connected, or else the first other one that is; throws `unavailable`
+   * after three seconds without any. What fails here was never sent, so that no write is in doubt.
    */
   async connect(): Promise<void> {
-    const problems: unknown[] = [];
-    for (let tries = 0; tries < this.#endpoints.length; tries++) {
-      const endpoint = this.#endpoint;
-      try {
-        await waitForReady(endpoint.kv);
-        return;
-      } catch (error) {
-        problems.push(error);
-        this.#leave(endpoint);
+    const deadline = Date.now() + connectTimeoutMs;
+    for (;;) {
+      for (let i = 0; i < this.#endpoints.length; i++) {
+        const index = (this.#current + i) % this.#endpoints.length;
+        const channel = this.#endpoints[index]?.kv.getChannel();
+        if (channel?.getConnectivityState(true) === connectivityState.READY) {
+          this.#current = index;
+          return;
+        }
       }
+      if (Date.now() >= deadline) {
+        const urls = this.#endpoints.map((endpoint) => endpoint.url).join(', ');
+        throw new StoreError('unavailable', `no etcd endpoint can be reached of ${urls}`);
+      }
+      await Promise.race(this.#endpoints.map(({ kv }) => nextConnectivityState(kv, deadline)));
     }
-    const urls = this.#endpoints.map((endpoint) => endpoint.url).join(', ');
-    throw new StoreError('unavailable', `etcd cannot be reached at ${urls}`, { cause: problems.at(-1) });
   }
 
   /** The endpoint in use failed: the next call goes to another one. */
@@ -215,11 +218,12 @@ export function isTransportError(error: unknown): boolean {
   );
 }
 
-function waitForReady(client: Client): Promise<void> {
-  return new Promise((resolve, reject) => {
-    client.waitForReady(Date.now() + connectTimeoutMs, (error) => {
-      if (error === undefined) resolve();
-      else reject(error);
+/** Resolves when the state of a client's connection changes, or at the deadline. */
+function nextConnectivityState(client: Client, deadline: number): Promise<void> {
+  const channel = client.getChannel();
+  return new Promise((resolve) => {
+    channel.watchConnectivityState(channel.getConnectivityState(true), deadline, () => {
+      resolve();
     });
   });
 }
