@@ -104,7 +104,9 @@ export class GrpcRuntime implements cri.ContainerRuntime {
     sandboxConfig: cri.PodSandboxConfig,
     signal?: AbortSignal,
   ): Promise<string> {
-    const request = { podSandboxId: sandboxId, config, sandboxConfig };
+    // A value is bytes on the wire, since a variable need not be valid UTF-8.
+    const envs = config.envs.map(({ key, value }) => ({ key, value: Buffer.from(value) }));
+    const request = { podSandboxId: sandboxId, config: { ...config, envs }, sandboxConfig };
     const reply = await this.#call('CreateContainer', request, deadlines.create, signal);
     return readString(reply['containerId']);
   }
