@@ -36,18 +36,26 @@ export async function readBody(body: Readable): Promise<Buffer> {
 const jsonTypes: ReadonlySet<string> = new Set(['', 'application/json']);
 const yamlTypes: ReadonlySet<string> = new Set(['application/yaml', 'application/x-yaml', 'text/yaml']);
 
+export const protobufType = 'application/vnd.kubernetes.protobuf';
+
+/** Turns Kubernetes' protobuf form into JSON; the schema that it needs lives above this folder. */
+export type ReadProtobuf = (bytes: Uint8Array) => Promise<unknown>;
+
 /** Reads an object from the body. Throws UnsupportedMediaType, BadRequest; undefined for an empty body. */
-export async function readObjectBody(exchange: Exchange): Promise<RequestBody | undefined> {
+export async function readObjectBody(
+  exchange: Exchange,
+  readProtobuf: ReadProtobuf,
+): Promise<RequestBody | undefined> {
   const type = mediaTypeOf(exchange);
-  if (!jsonTypes.has(type) && !yamlTypes.has(type)) {
-    exchange.body.resume();
+  if (!jsonTypes.has(type) && !yamlTypes.has(type) && type !== protobufType) {
     throw new StatusError(
       'UnsupportedMediaType',
-      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml (this was ${type})`,
+      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, ${protobufType}`,
     );
   }
   const bytes = await readBody(exchange.body);
   if (bytes.length === 0) return undefined;
+  if (type === protobufType) return { value: await readProtobuf(bytes) };
   return yamlTypes.has(type) ? { value: await parseYamlText(bytes.toString()) } : parseJsonBody(bytes);
 }
 

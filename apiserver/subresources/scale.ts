@@ -89,6 +89,6 @@ function readSelector(
     typeof (selector as LabelSelectorObject).matchLabels === 'object' ||
     Array.isArray((selector as LabelSelectorObject).matchExpressions);
   return isObject
-    ? selectorFromObject(selector as LabelSelectorObject)
+    ? selectorFromObject(selector)
     : selectorFromSet(selector as Record<string, string>);
 }
