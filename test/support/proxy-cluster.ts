@@ -19,6 +19,7 @@ import { createProxyMetrics } from '../../proxy/metrics.js';
 import { kernelNftables } from '../../proxy/nftables.js';
 import { ServiceProxy } from '../../proxy/service-proxy.js';
 import { TestNamespace, run, until } from './netns.js';
+import { serviceObject, sliceObject } from './service-objects.js';
 
 export const nodeAddress = '192.0.2.1';
 export const outsideAddress = '192.0.2.10';
@@ -125,35 +126,6 @@ export class ProxyCluster {
     await this.outside.remove();
     rmSync(this.#ipamFolder, { recursive: true });
   }
-}
-
-export function serviceObject(name: string, spec: Partial<ServiceSpec>): Service {
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name, namespace: 'default' },
-    spec: { type: 'ClusterIP', ports: [{ port: 80, protocol: 'TCP' }], ...spec },
-    status: {},
-  } as unknown as Service;
-}
-
-export function sliceObject(
-  service: string,
-  endpoints: readonly (string | Endpoint)[],
-  ports: EndpointSlice['ports'] = [{ port: 8080, protocol: 'TCP' }],
-): EndpointSlice {
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: { name: service, namespace: 'default', labels: { 'kubernetes.io/service-name': service } },
-    addressType: 'IPv4',
-    endpoints: endpoints.map((endpoint) =>
-      typeof endpoint === 'string'
-        ? { addresses: [endpoint], nodeName: 'here', conditions: { ready: true } }
-        : endpoint,
-    ),
-    ports,
-  } as unknown as EndpointSlice;
 }
 
 /** Waits until the proxy has applied its rules once. */
