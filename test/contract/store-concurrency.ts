@@ -1,6 +1,6 @@
 /** The part of the store's contract that needs many writers at once. */
 import type { Store } from '../../apiserver/storage/store.js';
-import type { Scenario } from './store.js';
+import type { Scenario } from './store-scenario.js';
 import { bytes, text, WatchRecording } from './store-watching.js';
 
 const writers = 32;

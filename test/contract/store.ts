@@ -5,15 +5,8 @@ import type { Test } from 'tap';
 import { StoreError } from '../../apiserver/storage/store.js';
 import type { Store, StoreErrorCode } from '../../apiserver/storage/store.js';
 import { storeConcurrencyContract } from './store-concurrency.js';
+import type { Scenario, StoreUnderTest } from './store-scenario.js';
 import { bytes, text, WatchRecording } from './store-watching.js';
-
-export interface StoreUnderTest {
-  readonly store: Store;
-  /** Closes the store and opens the same data again; absent when closing forgets it. */
-  readonly reopen?: () => Promise<Store>;
-  /** Ends what {@link StoreHarness.open} started; the store in use is closed. */
-  readonly dispose: () => Promise<void>;
-}
 
 export interface StoreHarness {
   /** A store without a key below `/registry/`. */
@@ -43,8 +36,6 @@ export function storeContract(t: Pick<Test, 'test'>, name: string, harness: Stor
     storeConcurrencyContract(scenario);
   });
 }
-
-export type Scenario = (title: string, run: (t: Test, under: StoreUnderTest) => Promise<void>) => void;
 
 async function created(store: Store, key: string, value = key): Promise<number> {
   const result = await store.create(key, bytes(value));
