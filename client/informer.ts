@@ -5,6 +5,7 @@
  * forgotten that version (410). Handlers run synchronously, in order, on the event loop turn that received the
  * event: from the server's write to the handler there is no queue.
  */
+import { setMaxListeners } from 'node:events';
 import { backoffDelayMs } from '../common/backoff.js';
 import { sleep, systemClock } from '../common/clock.js';
 import type { Clock } from '../common/clock.js';
@@ -76,6 +77,8 @@ class SharedInformers implements InformerFactory {
   async run(signal: AbortSignal): Promise<void> {
     if (this.#signal !== undefined) throw new Error('the informers are running already');
     this.#signal = signal;
+    // One listener per watch and waiter is no leak, however many there are.
+    setMaxListeners(0, signal);
     for (const informer of this.#informers.values()) this.#running.set(informer, informer.run(signal));
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();

@@ -1,4 +1,5 @@
 /** Puts client, informers, events and the chosen controllers together and runs them until the signal aborts. */
+import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import type { Clock } from '../common/clock.js';
 import { systemClock } from '../common/clock.js';
@@ -30,6 +31,7 @@ export async function runControllers(options: RunControllersOptions, signal: Abo
   const context = { client, informers, log, clock, random, settings: options.settings, eventRecorder };
   const controllers = options.definitions.map((definition) => definition.create(context));
   const stop = new AbortController();
+  setMaxListeners(0, stop.signal);
   const stopAll = (): void => {
     stop.abort(signal.reason);
   };
