@@ -74,11 +74,14 @@ export interface DaemonSetUpdateStrategy {
   rollingUpdate?: RollingUpdateDaemonSet;
 }
 
+/** Keeps replicas of a pod running, and replaces them step by step when the template changes. */
 export interface Deployment {
   apiVersion: 'apps/v1';
   kind: 'Deployment';
   metadata: meta_v1.NamespacedObjectMeta;
+  /** What is wanted. */
   spec: DeploymentSpec;
+  /** What there is. */
   status: DeploymentStatus;
 }
 
@@ -99,33 +102,51 @@ export interface DeploymentCondition {
 }
 
 export interface DeploymentSpec {
+  /** How many pods there shall be; 1 unless told otherwise. */
   replicas?: number;
+  /** Labels of the pods that count; cannot be changed. */
   selector: meta_v1.LabelSelector;
+  /** From what new pods are made; a change starts a rollout. */
   template: core_v1.PodTemplateSpec;
+  /** How old pods are replaced by new ones. */
   strategy?: DeploymentStrategy;
+  /** Seconds that a pod must be ready to be available. */
   minReadySeconds?: number;
+  /** How many old ReplicaSets are kept for undoing; 10 unless told otherwise. */
   revisionHistoryLimit?: number;
+  /** Let changes of the template rest for now. */
   paused?: boolean;
+  /** Seconds without progress after which a rollout counts as failed; 600 unless told otherwise. */
   progressDeadlineSeconds?: number;
 }
 
 export interface DeploymentStatus {
+  /** Generation of the spec that this status belongs to. */
   observedGeneration?: number;
+  /** Pods that there are. */
   replicas?: number;
+  /** Pods of the newest template. */
   updatedReplicas?: number;
+  /** Pods that have been ready for long enough. */
   availableReplicas?: number;
+  /** Pods that are missing for full availability. */
   unavailableReplicas?: number;
+  /** Whether the rollout progresses and enough pods are available. */
   conditions?: DeploymentCondition[];
+  /** Pods that are ready. */
   readyReplicas?: number;
   collisionCount?: number;
   terminatingReplicas?: number;
 }
 
 export interface DeploymentStrategy {
+  /** Recreate ends all old pods first, RollingUpdate replaces a few at a time. */
   type?: DeploymentStrategyType;
+  /** How many at a time. */
   rollingUpdate?: RollingUpdateDeployment;
 }
 
+/** Keeps a number of identical pods running; made by Deployments. */
 export interface ReplicaSet {
   apiVersion: 'apps/v1';
   kind: 'ReplicaSet';
@@ -150,9 +171,13 @@ export interface ReplicaSetCondition {
 }
 
 export interface ReplicaSetSpec {
+  /** How many pods there shall be. */
   replicas?: number;
+  /** Labels of the pods that count. */
   selector: meta_v1.LabelSelector;
+  /** From what new pods are made. */
   template?: core_v1.PodTemplateSpec;
+  /** Seconds that a pod must be ready to be available. */
   minReadySeconds?: number;
 }
 
@@ -172,7 +197,9 @@ export interface RollingUpdateDaemonSet {
 }
 
 export interface RollingUpdateDeployment {
+  /** How many pods may be missing meanwhile, as a number or a percentage. */
   maxUnavailable?: number | string;
+  /** How many pods there may be too many meanwhile, as a number or a percentage. */
   maxSurge?: number | string;
 }
 

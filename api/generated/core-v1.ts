@@ -232,12 +232,16 @@ export interface ComponentStatusList {
   items: ComponentStatus[];
 }
 
+/** Settings as entries of text, for pods to read. */
 export interface ConfigMap {
   apiVersion: 'v1';
   kind: 'ConfigMap';
   metadata: meta_v1.NamespacedObjectMeta;
+  /** Entries of text. */
   data?: Record<string, string>;
+  /** Entries of bytes, in base64. */
   binaryData?: Record<string, string>;
+  /** Forbid changes for good. */
   immutable?: boolean;
 }
 
@@ -276,30 +280,55 @@ export interface ConfigMapVolumeSource extends LocalObjectReference {
   optional?: boolean;
 }
 
+/** One process and its surroundings, from an image. */
 export interface Container {
+  /** Name within the pod. */
   name: string;
+  /** Image that the container is made from. */
   image?: string;
+  /** Program to run instead of the entry point of the image. */
   command?: string[];
+  /** Arguments to the program instead of those of the image. */
   args?: string[];
+  /** Folder that the program starts in. */
   workingDir?: string;
+  /** Ports that the program listens on; for information and for named target ports. */
   ports?: ContainerPort[];
+  /** Environment variables. */
   env?: EnvVar[];
+  /** How much CPU, memory and so on is requested, and how much is the limit. */
   resources?: ResourceRequirements;
+  /** Where volumes of the pod appear in the file system. */
   volumeMounts?: VolumeMount[];
+  /** Check after whose failure the container is restarted. */
   livenessProbe?: Probe;
+  /** Check that decides whether services send traffic here. */
   readinessProbe?: Probe;
+  /** What to do after the start and before the stop. */
   lifecycle?: Lifecycle;
+  /** File whose contents become the message of the terminated state. */
   terminationMessagePath?: string;
+  /** When the image is fetched: Always for the tag latest, else IfNotPresent. */
   imagePullPolicy?: PullPolicy;
+  /** User, capabilities and other rights of this container. */
   securityContext?: SecurityContext;
+  /** Keep a standard input open for those who attach. */
   stdin?: boolean;
+  /** Close the standard input when the first one detaches. */
   stdinOnce?: boolean;
+  /** Give the program a terminal. */
   tty?: boolean;
+  /** ConfigMaps and Secrets whose entries become environment variables. */
   envFrom?: EnvFromSource[];
+  /** Whether the end of the log may stand in for that file. */
   terminationMessagePolicy?: TerminationMessagePolicy;
+  /** Where block devices of the pod appear. */
   volumeDevices?: VolumeDevice[];
+  /** Check that must succeed once before the other probes begin. */
   startupProbe?: Probe;
+  /** Whether a change of resources restarts the container. */
   resizePolicy?: ContainerResizePolicy[];
+  /** Always, on an init container, makes it a sidecar. */
   restartPolicy?: string;
   restartPolicyRules?: ContainerRestartRule[];
 }
@@ -316,10 +345,15 @@ export interface ContainerImage {
 }
 
 export interface ContainerPort {
+  /** Name by which services refer to the port. */
   name?: string;
+  /** Port of the node that leads here. */
   hostPort?: number;
+  /** Port that the program listens on. */
   containerPort: number;
+  /** TCP, UDP or SCTP. */
   protocol?: Protocol;
+  /** Address of the node to which hostPort is bound. */
   hostIP?: string;
 }
 
@@ -430,6 +464,7 @@ export interface EndpointSubset {
   ports?: EndpointPort[];
 }
 
+/** The addresses behind a service, in one object. */
 export interface Endpoints {
   apiVersion: 'v1';
   kind: 'Endpoints';
@@ -451,15 +486,22 @@ export interface EnvFromSource {
 }
 
 export interface EnvVar {
+  /** Name of the variable. */
   name: string;
+  /** Value; $(NAME) stands for an earlier variable. */
   value?: string;
+  /** From where to take the value instead. */
   valueFrom?: EnvVarSource;
 }
 
 export interface EnvVarSource {
+  /** A field of the pod. */
   fieldRef?: ObjectFieldSelector;
+  /** A request or limit of a container. */
   resourceFieldRef?: ResourceFieldSelector;
+  /** An entry of a ConfigMap. */
   configMapKeyRef?: ConfigMapKeySelector;
+  /** An entry of a Secret. */
   secretKeyRef?: SecretKeySelector;
   fileKeyRef?: FileKeySelector;
 }
@@ -500,6 +542,7 @@ export interface EphemeralVolumeSource {
   volumeClaimTemplate?: PersistentVolumeClaimTemplate;
 }
 
+/** A note about something that happened to an object. */
 export interface Event {
   apiVersion: 'v1';
   kind: 'Event';
@@ -751,6 +794,7 @@ export interface NFSVolumeSource {
   readOnly?: boolean;
 }
 
+/** A space of names of its own. */
 export interface Namespace {
   apiVersion: 'v1';
   kind: 'Namespace';
@@ -783,6 +827,7 @@ export interface NamespaceStatus {
   conditions?: NamespaceCondition[];
 }
 
+/** A machine that runs pods. */
 export interface Node {
   apiVersion: 'v1';
   kind: 'Node';
@@ -868,10 +913,13 @@ export interface NodeSelectorTerm {
 }
 
 export interface NodeSpec {
+  /** Addresses for the pods of this node. */
   podCIDR?: string;
   externalID?: string;
   providerID?: string;
+  /** Keep new pods away. */
   unschedulable?: boolean;
+  /** Keep pods away that do not tolerate this. */
   taints?: Taint[];
   configSource?: NodeConfigSource;
   podCIDRs?: string[];
@@ -1048,11 +1096,14 @@ export interface PhotonPersistentDiskVolumeSource {
   fsType?: string;
 }
 
+/** The smallest thing that is run: containers that share a network address and volumes, on one node. */
 export interface Pod {
   apiVersion: 'v1';
   kind: 'Pod';
   metadata: meta_v1.NamespacedObjectMeta;
+  /** What shall run, and how. */
   spec: PodSpec;
+  /** What is known of the running pod; written by the kubelet. */
   status: PodStatus;
 }
 
@@ -1214,62 +1265,114 @@ export interface PodSignature {
 }
 
 export interface PodSpec {
+  /** Folders and files that containers can mount. */
   volumes?: Volume[];
+  /** The containers that run side by side; at least one. */
   containers: Container[];
+  /** When containers that end are started again; Always unless told otherwise. */
   restartPolicy?: RestartPolicy;
+  /** Seconds between the request to stop and the kill; 30 unless told otherwise. */
   terminationGracePeriodSeconds?: number;
+  /** Seconds after which the pod is stopped and counts as failed. */
   activeDeadlineSeconds?: number;
+  /** From where the name servers of the containers are taken. */
   dnsPolicy?: DNSPolicy;
+  /** Labels that a node must have to be chosen. */
   nodeSelector?: Record<string, string>;
+  /** Account under which the pod speaks to the API. */
   serviceAccountName?: string;
+  /** Old name of serviceAccountName. */
   serviceAccount?: string;
+  /** Node that the pod is bound to; set by the scheduler. */
   nodeName?: string;
+  /** Use the network of the node instead of an address of its own. */
   hostNetwork?: boolean;
+  /** See the processes of the node. */
   hostPID?: boolean;
+  /** Share the System V IPC of the node. */
   hostIPC?: boolean;
+  /** Users, groups and kernel settings for all containers of the pod. */
   securityContext?: PodSecurityContext;
+  /** Secrets with passwords for image registries. */
   imagePullSecrets?: LocalObjectReference[];
+  /** Host name inside of the pod; its own name unless told otherwise. */
   hostname?: string;
+  /** Name of the headless service under which the pod's host name is found. */
   subdomain?: string;
+  /** Wishes and rules about the nodes, and the pods beside which it is to run. */
   affinity?: Affinity;
+  /** Which scheduler chooses the node. */
   schedulerName?: string;
+  /** Containers that run to their end one after the other before the others start. */
   initContainers?: Container[];
+  /** Whether containers find a token of the service account. */
   automountServiceAccountToken?: boolean;
+  /** Taints of nodes that do not keep the pod away. */
   tolerations?: Toleration[];
+  /** Lines to add to the hosts file. */
   hostAliases?: HostAlias[];
+  /** Class that gives the pod its priority. */
   priorityClassName?: string;
+  /** Priority as a number, taken from the class. */
   priority?: number;
+  /** Name servers and search domains, in addition to the policy. */
   dnsConfig?: PodDNSConfig;
+  /** Let the containers see one another's processes. */
   shareProcessNamespace?: boolean;
+  /** Conditions that must be true, too, before the pod is ready. */
   readinessGates?: PodReadinessGate[];
+  /** Which way of running containers to use. */
   runtimeClassName?: string;
+  /** Whether services of the namespace appear as environment variables. */
   enableServiceLinks?: boolean;
+  /** Whether pods of lower priority may be evicted to make room. */
   preemptionPolicy?: PreemptionPolicy;
+  /** What the pod itself costs beside its containers. */
   overhead?: Record<string, string>;
+  /** How to spread pods over zones and nodes. */
   topologySpreadConstraints?: TopologySpreadConstraint[];
+  /** Containers that were added to the running pod to look into it. */
   ephemeralContainers?: EphemeralContainer[];
+  /** Make the host name the fully qualified one. */
   setHostnameAsFQDN?: boolean;
+  /** Operating system that the containers are made for. */
   os?: PodOS;
+  /** False gives the pod a user namespace of its own. */
   hostUsers?: boolean;
+  /** While there are any, the pod is not scheduled. */
   schedulingGates?: PodSchedulingGate[];
+  /** Claims to devices that must be granted before the pod starts. */
   resourceClaims?: PodResourceClaim[];
+  /** Requests and limits for the pod as a whole. */
   resources?: ResourceRequirements;
   hostnameOverride?: string;
   workloadRef?: WorkloadReference;
 }
 
 export interface PodStatus {
+  /** Where the pod is in its life. */
   phase?: PodPhase;
+  /** What has been reached: scheduled, initialized, containers ready, ready. */
   conditions?: PodCondition[];
+  /** Why the pod is in this state, in a sentence. */
   message?: string;
+  /** The same in one word, such as Evicted. */
   reason?: string;
+  /** Address of the node. */
   hostIP?: string;
+  /** Address of the pod. */
   podIP?: string;
+  /** When the kubelet took the pod on. */
   startTime?: string;
+  /** How each container is doing. */
   containerStatuses?: ContainerStatus[];
+  /** Who is the last to suffer when memory runs out, from requests and limits. */
   qosClass?: PodQOSClass;
+  /** How each init container is doing. */
   initContainerStatuses?: ContainerStatus[];
+  /** Node on which room is being made. */
   nominatedNodeName?: string;
+  /** Addresses of the pod, one for each family. */
   podIPs?: PodIP[];
   ephemeralContainerStatuses?: ContainerStatus[];
   resize?: string;
@@ -1303,7 +1406,9 @@ export interface PodTemplateList {
 }
 
 export interface PodTemplateSpec {
+  /** Labels and annotations of the pods that are made. */
   metadata: meta_v1.TemplateMeta;
+  /** What those pods run. */
   spec: PodSpec;
 }
 
@@ -1336,18 +1441,27 @@ export interface PreferredSchedulingTerm {
 }
 
 export interface Probe extends ProbeHandler {
+  /** Seconds after the start before the first check. */
   initialDelaySeconds?: number;
+  /** Seconds after which a check counts as failed; 1 unless told otherwise. */
   timeoutSeconds?: number;
+  /** Seconds between checks; 10 unless told otherwise. */
   periodSeconds?: number;
+  /** Successes in a row that are needed. */
   successThreshold?: number;
+  /** Failures in a row that are needed; 3 unless told otherwise. */
   failureThreshold?: number;
   terminationGracePeriodSeconds?: number;
 }
 
 export interface ProbeHandler {
+  /** A command that must end with 0. */
   exec?: ExecAction;
+  /** A request that must be answered with a status from 200 to 399. */
   httpGet?: HTTPGetAction;
+  /** A port that must accept connections. */
   tcpSocket?: TCPSocketAction;
+  /** A gRPC health check. */
   grpc?: GRPCAction;
 }
 
@@ -1395,6 +1509,7 @@ export interface RangeAllocation {
   data: string;
 }
 
+/** Keeps a number of pods running; the forerunner of ReplicaSet. */
 export interface ReplicationController {
   apiVersion: 'v1';
   kind: 'ReplicationController';
@@ -1419,9 +1534,13 @@ export interface ReplicationControllerCondition {
 }
 
 export interface ReplicationControllerSpec {
+  /** How many pods there shall be. */
   replicas?: number;
+  /** Labels of the pods that count. */
   selector?: Record<string, string>;
+  /** From what new pods are made. */
   template?: PodTemplateSpec;
+  /** Seconds that a pod must be ready to be available. */
   minReadySeconds?: number;
 }
 
@@ -1477,7 +1596,9 @@ export interface ResourceQuotaStatus {
 }
 
 export interface ResourceRequirements {
+  /** What must not be exceeded. */
   limits?: Record<string, string>;
+  /** What is set aside; the scheduler counts it. */
   requests?: Record<string, string>;
   claims?: ResourceClaim[];
 }
@@ -1535,13 +1656,18 @@ export interface SeccompProfile {
   localhostProfile?: string;
 }
 
+/** Confidential entries, for pods to read. */
 export interface Secret {
   apiVersion: 'v1';
   kind: 'Secret';
   metadata: meta_v1.NamespacedObjectMeta;
+  /** Entries in base64. */
   data?: Record<string, string>;
+  /** What the entries are for. */
   type?: string;
+  /** Entries as text, for writing only; they are moved into data. */
   stringData?: Record<string, string>;
+  /** Forbid changes for good. */
   immutable?: boolean;
 }
 
@@ -1599,10 +1725,12 @@ export interface SerializedReference {
   reference?: ObjectReference;
 }
 
+/** One stable name and address for a changing set of pods. */
 export interface Service {
   apiVersion: 'v1';
   kind: 'Service';
   metadata: meta_v1.NamespacedObjectMeta;
+  /** How the service is reached, and what is behind it. */
   spec: ServiceSpec;
   status: ServiceStatus;
 }
@@ -1614,6 +1742,7 @@ export interface ServiceList {
   items: Service[];
 }
 
+/** An identity for what runs in pods. */
 export interface ServiceAccount {
   apiVersion: 'v1';
   kind: 'ServiceAccount';
@@ -1637,11 +1766,17 @@ export interface ServiceAccountTokenProjection {
 }
 
 export interface ServicePort {
+  /** Name of the port; needed when there are several. */
   name?: string;
+  /** TCP, UDP or SCTP. */
   protocol?: Protocol;
+  /** Port of the service. */
   port: number;
+  /** Port of the pods, by number or by name; the same as port when left out. */
   targetPort?: number | string;
+  /** Port on every node; chosen when left out. */
   nodePort?: number;
+  /** What is spoken on the port. */
   appProtocol?: string;
 }
 
@@ -1652,25 +1787,45 @@ export interface ServiceProxyOptions {
 }
 
 export interface ServiceSpec {
+  /** Ports of the service. */
   ports?: ServicePort[];
+  /** Labels of the pods behind it; without it, endpoints are made by hand. */
   selector?: Record<string, string>;
+  /** Virtual address; chosen when left out, None for a headless service. */
   clusterIP?: string;
+  /** From where it is reached: ClusterIP, NodePort, LoadBalancer, or an ExternalName. */
   type?: ServiceType;
+  /** Further addresses for which nodes take traffic. */
   externalIPs?: string[];
+  /** ClientIP sends a client to the same pod each time. */
   sessionAffinity?: ServiceAffinity;
+  /** Address wished of the load balancer. */
   loadBalancerIP?: string;
+  /** Networks that the load balancer lets through. */
   loadBalancerSourceRanges?: string[];
+  /** DNS name that a service of type ExternalName stands for. */
   externalName?: string;
+  /** Local keeps traffic from outside on the node that it reached. */
   externalTrafficPolicy?: ServiceExternalTrafficPolicy;
+  /** Port on which nodes say whether they have pods of the service. */
   healthCheckNodePort?: number;
+  /** Count pods that are not ready, too. */
   publishNotReadyAddresses?: boolean;
+  /** For how long a client is sent to the same pod. */
   sessionAffinityConfig?: SessionAffinityConfig;
+  /** One family or two. */
   ipFamilyPolicy?: IPFamilyPolicy;
+  /** Virtual addresses, one for each family. */
   clusterIPs?: string[];
+  /** Families of the virtual addresses. */
   ipFamilies?: IPFamily[];
+  /** False saves the node ports of a load balancer that does not need them. */
   allocateLoadBalancerNodePorts?: boolean;
+  /** Which load balancer takes care of it. */
   loadBalancerClass?: string;
+  /** Local keeps traffic from pods on their node. */
   internalTrafficPolicy?: ServiceInternalTrafficPolicy;
+  /** Wish about which of the pods are preferred, such as those close by. */
   trafficDistribution?: string;
 }
 
@@ -1762,6 +1917,7 @@ export interface TypedObjectReference {
 }
 
 export interface Volume extends VolumeSource {
+  /** Name that mounts refer to. */
   name: string;
 }
 
@@ -1771,11 +1927,17 @@ export interface VolumeDevice {
 }
 
 export interface VolumeMount {
+  /** Name of the volume. */
   name: string;
+  /** Without the right to write. */
   readOnly?: boolean;
+  /** Where it appears in the container. */
   mountPath: string;
+  /** Only this part of the volume. */
   subPath?: string;
+  /** Whether mounts made later are seen on the other side. */
   mountPropagation?: MountPropagationMode;
+  /** The same as subPath, with variables of the environment. */
   subPathExpr?: string;
   recursiveReadOnly?: string;
 }
@@ -1806,24 +1968,31 @@ export interface VolumeResourceRequirements {
 }
 
 export interface VolumeSource {
+  /** A file or folder of the node. */
   hostPath?: HostPathVolumeSource;
+  /** A new folder that lives as long as the pod. */
   emptyDir?: EmptyDirVolumeSource;
   gcePersistentDisk?: GCEPersistentDiskVolumeSource;
   awsElasticBlockStore?: AWSElasticBlockStoreVolumeSource;
   gitRepo?: GitRepoVolumeSource;
+  /** The entries of a Secret as files. */
   secret?: SecretVolumeSource;
+  /** A share of an NFS server. */
   nfs?: NFSVolumeSource;
   iscsi?: ISCSIVolumeSource;
   glusterfs?: GlusterfsVolumeSource;
+  /** The storage that a claim holds. */
   persistentVolumeClaim?: PersistentVolumeClaimVolumeSource;
   rbd?: RBDVolumeSource;
   flexVolume?: FlexVolumeSource;
   cinder?: CinderVolumeSource;
   cephfs?: CephFSVolumeSource;
   flocker?: FlockerVolumeSource;
+  /** Fields of the pod as files. */
   downwardAPI?: DownwardAPIVolumeSource;
   fc?: FCVolumeSource;
   azureFile?: AzureFileVolumeSource;
+  /** The entries of a ConfigMap as files. */
   configMap?: ConfigMapVolumeSource;
   vsphereVolume?: VsphereVirtualDiskVolumeSource;
   quobyte?: QuobyteVolumeSource;
@@ -1831,10 +2000,14 @@ export interface VolumeSource {
   photonPersistentDisk?: PhotonPersistentDiskVolumeSource;
   portworxVolume?: PortworxVolumeSource;
   scaleIO?: ScaleIOVolumeSource;
+  /** Several sources in one folder. */
   projected?: ProjectedVolumeSource;
   storageos?: StorageOSVolumeSource;
+  /** Storage of a driver that lives as long as the pod. */
   csi?: CSIVolumeSource;
+  /** A claim made for this pod alone. */
   ephemeral?: EphemeralVolumeSource;
+  /** The contents of an image. */
   image?: ImageVolumeSource;
 }
 

@@ -124,14 +124,20 @@ export interface GroupVersionResource {
   resource: string;
 }
 
+/** Says which labels are meant; empty means all objects, absent none. */
 export interface LabelSelector {
+  /** Labels with exactly these values. */
   matchLabels?: Record<string, string>;
+  /** Further requirements; all must hold. */
   matchExpressions?: LabelSelectorRequirement[];
 }
 
 export interface LabelSelectorRequirement {
+  /** Key of the label. */
   key: string;
+  /** In, NotIn, Exists or DoesNotExist. */
   operator: string;
+  /** Values for In and NotIn. */
   values?: string[];
 }
 
@@ -174,21 +180,36 @@ export interface ManagedFieldsEntry {
   subresource?: string;
 }
 
+/** What all objects have: a name, labels, and what the server knows of them. */
 export interface ObjectMeta {
+  /** Name, unique within kind and namespace; cannot be changed. */
   name: string;
+  /** Beginning of a name that the server completes. */
   generateName?: string;
+  /** Namespace that the object lives in. */
   namespace?: string;
   selfLink?: string;
+  /** Identity in space and time; a new object of the same name has another. */
   uid: string;
+  /** Version of the stored object: compare for equality, send back to detect conflicts. */
   resourceVersion: string;
+  /** Counts the changes of what is wanted. */
   generation?: number;
+  /** When the server stored the object first. */
   creationTimestamp: string;
+  /** When the object will be gone; set by a request to delete it. */
   deletionTimestamp?: string;
+  /** Seconds that the object may take to end. */
   deletionGracePeriodSeconds?: number;
+  /** Words to select objects by. */
   labels?: Record<string, string>;
+  /** Notes for tools; nothing is selected by them. */
   annotations?: Record<string, string>;
+  /** Objects with which this one goes away. */
   ownerReferences?: OwnerReference[];
+  /** Who has work to do before the object may go away. */
   finalizers?: string[];
+  /** Who set which fields. */
   managedFields?: ManagedFieldsEntry[];
 }
 
@@ -201,11 +222,16 @@ export interface NamespacedObjectMeta extends ObjectMeta {
 export type TemplateMeta = Partial<ObjectMeta>;
 
 export interface OwnerReference {
+  /** Kind of the owner. */
   kind: string;
+  /** Name of the owner. */
   name: string;
+  /** Identity of the owner. */
   uid: string;
   apiVersion: string;
+  /** Whether the owner manages this object; at most one does. */
   controller?: boolean;
+  /** Whether the owner waits for this object when deleted in the foreground. */
   blockOwnerDeletion?: boolean;
 }
 
