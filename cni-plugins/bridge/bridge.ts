@@ -26,7 +26,7 @@ import {
 import type { RouteSpec } from '../lib/links.js';
 import { NetworkNamespace, withNamespace } from '../lib/namespaces.js';
 import { CniError, errorCodes } from '../lib/spec.js';
-import type { AddResult, Attachment, AttachmentCall, Plugin, Route } from '../lib/spec.js';
+import type { AddResult, Attachment, AttachmentCall, NetworkConfig, Plugin, Route } from '../lib/spec.js';
 import { readBridgeConfig } from './config.js';
 import type { BridgeConfig } from './config.js';
 import { ipam } from './ipam.js';
@@ -303,16 +303,12 @@ function checkContainer(call: AttachmentCall): void {
   });
 }
 
-function expectedAddresses(prevResult: unknown): number[] {
-  if (typeof prevResult !== 'object' || prevResult === null) {
+function expectedAddresses(prevResult: NetworkConfig['prevResult']): number[] {
+  if (prevResult === undefined) {
     throw new CniError(
       errorCodes.invalidConfiguration,
       '"prevResult" is missing: CHECK needs the result of ADD',
     );
   }
-  const { ips } = prevResult as { ips?: unknown };
-  return (Array.isArray(ips) ? ips : []).flatMap((ip: unknown) => {
-    const text = (ip as { address?: unknown } | null)?.address;
-    return typeof text === 'string' ? (parseAddress(text.split('/')[0] ?? '') ?? []) : [];
-  });
+  return (prevResult.ips ?? []).flatMap((ip) => parseAddress(ip.address.split('/')[0] ?? '') ?? []);
 }

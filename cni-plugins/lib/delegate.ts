@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
-import { isObject, optionalArray, optionalString, requiredString } from './json-reader.js';
 import { readJson } from './read-call.js';
+import { readResult } from './read-result.js';
 import { CniError, errorCodes } from './spec.js';
-import type { AddResult, AttachmentCall, Command, NetworkCall, Route } from './spec.js';
+import type { AddResult, AttachmentCall, Command, NetworkCall } from './spec.js';
 
 /** The answer of the plugin `type`, found in the folders of CNI_PATH; an error object becomes a CniError. */
 export async function delegate(
@@ -87,23 +87,4 @@ function reportedError(type: string, stdout: string, exitCode: number): CniError
     errorCodes.ioFailure,
     `the plugin "${type}" ended with status ${exitCode}: ${stdout.trim()}`,
   );
-}
-
-function readResult(raw: Readonly<Record<string, unknown>>): AddResult {
-  return {
-    ips: (optionalArray(raw, 'ips') ?? []).map((entry) => {
-      const ip = isObject(entry) ? entry : {};
-      const gateway = optionalString(ip, 'gateway', 'ips.gateway');
-      return {
-        address: requiredString(ip, 'address', 'ips.address'),
-        ...(gateway === undefined ? {} : { gateway }),
-      };
-    }),
-    routes: (optionalArray(raw, 'routes') ?? []).map((entry): Route => {
-      const route = isObject(entry) ? entry : {};
-      const gw = optionalString(route, 'gw', 'routes.gw');
-      const dst = requiredString(route, 'dst', 'routes.dst');
-      return gw === undefined ? { dst } : { dst, gw };
-    }),
-  };
 }

@@ -3,6 +3,7 @@ import type { AttachmentCall, Command, CniVersion, NetworkConfig } from './spec.
 import { CniError, errorCodes, firstVersionOf, supportedVersions } from './spec.js';
 import { isObject, optionalArray, optionalString, requiredString } from './json-reader.js';
 import type { JsonObject } from './json-reader.js';
+import { readResult } from './read-result.js';
 
 /** Environment variables by name; absent ones are undefined. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -72,7 +73,7 @@ export function readConfig(raw: JsonObject, command: Command): NetworkConfig {
     cniVersion,
     name,
     type: requiredString(raw, 'type'),
-    prevResult: raw['prevResult'],
+    prevResult: isObject(raw['prevResult']) ? readResult(raw['prevResult']) : undefined,
     validAttachments: attachments.map((entry) => {
       const attachment = isObject(entry) ? entry : {};
       const path = 'cni.dev/valid-attachments';

@@ -103,7 +103,8 @@ export interface NetworkConfig {
   /** Name of the network: unique on the host. */
   readonly name: string;
   readonly type: string;
-  readonly prevResult: unknown;
+  /** What the plugins before this one made (ADD), or all of them together (CHECK and DEL). */
+  readonly prevResult: AddResult | undefined;
   /** GC only: the attachments that the runtime still knows. */
   readonly validAttachments: readonly Attachment[];
   readonly dns: Dns | undefined;
