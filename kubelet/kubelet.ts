@@ -2,6 +2,7 @@
  * Puts the kubelet's parts together and runs them until it is told to stop. Containers outlive it: a kubelet that comes
  * back finds them in the runtime and goes on.
  */
+import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import type { Registry } from 'prom-client';
 import type { Pod, Service } from '../api/generated/core-v1.js';
@@ -84,6 +85,8 @@ export async function runKubelet(
   if (version === undefined) return;
   const stop = new AbortController();
   const running = AbortSignal.any([signal, stop.signal]);
+  // Every Pod's worker listens: many of them are no leak.
+  setMaxListeners(0, running);
   const podInformer = informers.informer(pods, { fieldSelector: `spec.nodeName=${settings.nodeName}` });
   const nodeInformer = informers.informer(nodes, { fieldSelector: `metadata.name=${settings.nodeName}` });
   const serviceInformer = informers.informer(services);

@@ -296,7 +296,11 @@ export class MemoryRuntime implements cri.ContainerRuntime {
       queue.push(event);
       wake();
     };
+    const stop = (): void => {
+      wake();
+    };
     this.#listeners.add(listener);
+    signal.addEventListener('abort', stop, { once: true });
     try {
       while (!signal.aborted) {
         const event = queue.shift();
@@ -306,13 +310,11 @@ export class MemoryRuntime implements cri.ContainerRuntime {
         }
         await new Promise<void>((resolve) => {
           wake = resolve;
-          signal.addEventListener('abort', () => {
-            resolve();
-          });
         });
       }
     } finally {
       this.#listeners.delete(listener);
+      signal.removeEventListener('abort', stop);
     }
   }
 

@@ -1,8 +1,9 @@
 /** Stops every pod of a runtime: what a node does when it is taken down and nobody may be there to ask. */
+import { annotations } from '../containers/names.js';
 import type { ContainerRuntime } from '../cri/runtime.js';
 
 export interface StopPodsOptions {
-  /** How long containers get between SIGTERM and SIGKILL. */
+  /** How long containers get between SIGTERM and SIGKILL at most; less where their pod says so. */
   readonly gracePeriodSeconds: number;
   /** Also remove the sandboxes and their containers. */
   readonly remove: boolean;
@@ -48,7 +49,9 @@ async function stopOne(runtime: ContainerRuntime, id: string, options: StopPodsO
   await Promise.all(
     containers
       .filter(({ state }) => state === 'running')
-      .map((container) => runtime.stopContainer(container.id, gracePeriodSeconds, signal)),
+      .map(({ id: container, annotations: { [annotations.gracePeriod]: own } }) =>
+        runtime.stopContainer(container, Math.min(Number(own ?? Infinity), gracePeriodSeconds), signal),
+      ),
   );
   await runtime.stopPodSandbox(id, signal);
   if (options.remove) await runtime.removePodSandbox(id, signal);

@@ -5,9 +5,11 @@
  * however many come while it works, it looks once more. A deletion breaks off what it is doing and makes it end the
  * Pod. When the kubelet stops, the worker just leaves: containers run on, and the next kubelet finds them.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Pod } from '../../api/generated/core-v1.js';
 import { isStatusError } from '../../api/status-error.js';
 import { KeyedBackoff } from '../../common/backoff.js';
+import { sleep } from '../../common/clock.js';
 import { readySandbox } from '../runtime-state/pod-runtime.js';
 import type { PodRuntime } from '../runtime-state/pod-runtime.js';
 import type { StartupPermit } from '../startup/gate.js';
@@ -37,10 +39,13 @@ export class PodWorker {
   #poked = true;
   #wake: (() => void) | undefined;
   #cancelTimer: (() => void) | undefined;
+  #wakeAtMs = Infinity;
   #step = new AbortController();
   #errors: ReadonlyMap<string, WaitingReason> = new Map();
   #permit: StartupPermit | undefined;
   #payloadVersion = '';
+  /** Nothing is started before this time, because it failed a moment ago. */
+  #holdUntilMs = 0;
 
   constructor(services: PodServices, pod: Pod, stopSignal: AbortSignal) {
     this.#services = services;
@@ -57,10 +62,14 @@ export class PodWorker {
   update(pod: Pod): void {
     const wasEnding = this.#isEnding();
     const graceBefore = this.#graceSeconds();
+    const before = this.#pod;
     this.#pod = pod;
     this.#services.statuses.observe(pod);
     if (this.#isEnding() && (!wasEnding || this.#graceSeconds() < graceBefore)) this.#step.abort();
-    this.poke();
+    const isNewSpec = !isDeepStrictEqual(before.spec, pod.spec);
+    // What failed for the old definition may work for the new one.
+    if (isNewSpec) this.#holdUntilMs = 0;
+    if (isNewSpec || isRelevantChange(before, pod)) this.poke();
   }
 
   /** The Pod is gone from the apiserver: end it and clean up. */
@@ -81,6 +90,7 @@ export class PodWorker {
   /** An object that the Pod refers to changed: its volumes are written anew at the next look. */
   pokeForObjects(): void {
     this.#payloadVersion = '';
+    this.#holdUntilMs = 0;
     this.poke();
   }
 
@@ -116,6 +126,7 @@ export class PodWorker {
   async #look(): Promise<boolean> {
     this.#poked = false;
     this.#cancelTimer?.();
+    this.#wakeAtMs = Infinity;
     this.#step = new AbortController();
     const step = this.#step.signal;
     try {
@@ -146,6 +157,10 @@ export class PodWorker {
     let actions = this.#decide(runtime);
     this.#publish(runtime, actions);
     let failure: ApplyResult | undefined;
+    if (clock.now() < this.#holdUntilMs) {
+      this.#wakeAt(this.#holdUntilMs);
+      actions = withoutStarts(actions);
+    }
     while (hasWork(actions)) {
       const startsSomething = actions.startContainers.length > 0 || actions.createSandbox !== undefined;
       if (startsSomething) this.#permit ??= await this.#services.gate.acquire(this.#pod, signal);
@@ -159,8 +174,10 @@ export class PodWorker {
         break;
       }
     }
-    if (failure === undefined) this.#retries.reset('sync');
-    else this.#wakeAt(failure.retryAtMs ?? clock.now() + this.#retries.next('sync'));
+    if (failure !== undefined) {
+      this.#holdUntilMs = failure.retryAtMs ?? clock.now() + this.#retries.next('sync');
+      this.#wakeAt(this.#holdUntilMs);
+    } else if (clock.now() >= this.#holdUntilMs) this.#retries.reset('sync');
     if (actions.wakeAtMs !== undefined) this.#wakeAt(actions.wakeAtMs);
     if (!actions.finished) await this.#refreshVolumes(runtime);
     await removeDeadContainers(this.#services, this.#pod, runtime);
@@ -192,8 +209,7 @@ export class PodWorker {
     const { statuses, probes, clock, node, recorder } = this.#services;
     const waiting = new Map([...this.#errors, ...actions.waiting]);
     for (const name of actions.waiting.keys())
-      if (this.#errors.get(name)?.reason !== 'CrashLoopBackOff' && actions.startContainers.length === 0)
-        recorder.event(this.#pod, 'Warning', 'BackOff', this.#backoffText(name));
+      recorder.event(this.#pod, 'Warning', 'BackOff', this.#backoffText(name));
     const status = computePodStatus({
       pod: this.#pod,
       runtime,
@@ -254,9 +270,7 @@ export class PodWorker {
         if (isStatusError(error, 'NotFound') || isStatusError(error, 'Conflict')) break;
         const delayMs = this.#retries.next('delete');
         log.warn('a pod that ended could not be deleted, will try again', { pod: this.#name(), err: error });
-        this.#wakeAt(clock.now() + delayMs);
-        await this.#untilPoked();
-        this.#poked = false;
+        await sleep(clock, delayMs, this.#stopSignal);
       }
     }
     statuses.forget(uid);
@@ -273,8 +287,11 @@ export class PodWorker {
     return `${this.#pod.metadata.namespace}/${this.#pod.metadata.name}`;
   }
 
+  /** Looks again at this time, or at an earlier one that was set before. */
   #wakeAt(timeMs: number): void {
     const { clock } = this.#services;
+    if (timeMs >= this.#wakeAtMs) return;
+    this.#wakeAtMs = timeMs;
     this.#cancelTimer?.();
     this.#cancelTimer = clock.schedule(Math.max(0, timeMs - clock.now()), () => {
       this.poke();
@@ -297,6 +314,32 @@ function hasWork(actions: PodActions): boolean {
     stopContainers.length + startContainers.length > 0 ||
     // A sandbox that is not ready may be stopped again and again: that alone is no work.
     (stopSandboxes.length > 0 && (actions.finished || actions.sandbox !== undefined))
+  );
+}
+
+/** What must end ends, also while starts are held back. */
+function withoutStarts(actions: PodActions): PodActions {
+  return {
+    ...actions,
+    startContainers: [],
+    createSandbox: undefined,
+    stopSandboxes: actions.createSandbox === undefined ? actions.stopSandboxes : [],
+  };
+}
+
+/** Its own status comes back to the kubelet with each write: that alone is nothing to act upon. */
+function isRelevantChange(before: Pod, after: Pod): boolean {
+  const essence = ({ metadata }: Pod): unknown[] => [
+    metadata.labels,
+    metadata.annotations,
+    metadata.deletionTimestamp,
+    metadata.deletionGracePeriodSeconds,
+  ];
+  const hasGates = (after.spec.readinessGates ?? []).length > 0;
+  return (
+    hasGates ||
+    after.status.phase !== before.status.phase ||
+    !isDeepStrictEqual(essence(before), essence(after))
   );
 }
 

@@ -1,0 +1,220 @@
+/** A kubelet inside of the test's process, with an in-memory apiserver and any runtime. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Registry } from 'prom-client';
+import type { Event, Node, Pod, PodSpec } from '../../api/generated/core-v1.js';
+import { events, nodes, pods } from '../../api/resources.js';
+import { isStatusError } from '../../api/status-error.js';
+import { createEventBroadcaster } from '../../client/event-recorder.js';
+import { createInformerFactory } from '../../client/informer.js';
+import { createMemoryClient } from '../../client/memory-client.js';
+import type { MemoryClient } from '../../client/memory-client.js';
+import { systemClock } from '../../common/clock.js';
+import { createLogger } from '../../common/log.js';
+import type { LogLevel } from '../../common/log.js';
+import type { CgroupManager } from '../../kubelet/containers/cgroups.js';
+import type { ContainerRuntime } from '../../kubelet/cri/runtime.js';
+import { runKubelet } from '../../kubelet/kubelet.js';
+import type { KubeletParts } from '../../kubelet/kubelet.js';
+import { openGate } from '../../kubelet/startup/gate.js';
+import type { Mounter } from '../../kubelet/volumes/mounter.js';
+import { testPki } from './pki.js';
+import type { TestPki } from './pki.js';
+
+export interface TestKubeletOptions {
+  readonly runtime: ContainerRuntime;
+  readonly cgroups?: CgroupManager;
+  readonly mounter?: Mounter;
+  readonly gate?: KubeletParts['gate'];
+  readonly logLevel?: LogLevel;
+}
+
+/** Remembers mounts, makes none. */
+export class MemoryMounter implements Mounter {
+  readonly points = new Set<string>();
+
+  async mountTmpfs(path: string): Promise<void> {
+    this.points.add(path);
+  }
+
+  async unmount(path: string): Promise<void> {
+    this.points.delete(path);
+  }
+
+  async mountsBelow(path: string): Promise<readonly string[]> {
+    return [...this.points].filter((point) => point === path || point.startsWith(`${path}/`));
+  }
+}
+
+export const noCgroups: CgroupManager = {
+  version: 1,
+  pathOf: (pod) => `/kubepods/pod${pod.metadata.uid}`,
+  ensure: async () => undefined,
+  remove: async () => undefined,
+};
+
+/** One node: the apiserver and the folders outlive the kubelet, which may be stopped and started again. */
+export class TestNode {
+  readonly client: MemoryClient = createMemoryClient();
+  readonly folder = mkdtempSync(join(tmpdir(), 'knarr-kubelet-'));
+  readonly mounter: Mounter;
+  readonly #options: TestKubeletOptions;
+  #stop: (() => Promise<void>) | undefined;
+  pki: TestPki | undefined;
+  port = 0;
+
+  constructor(options: TestKubeletOptions) {
+    this.#options = options;
+    this.mounter = options.mounter ?? new MemoryMounter();
+  }
+
+  get rootDir(): string {
+    return join(this.folder, 'root');
+  }
+
+  get podLogsDir(): string {
+    return join(this.folder, 'logs');
+  }
+
+  /** Resolves when the server listens. */
+  async start(): Promise<void> {
+    this.pki ??= await testPki(join(this.folder, 'pki'));
+    const server = this.pki.pair('kubelet-server');
+    const log = createLogger('kubelet', this.#options.logLevel ?? 'silent');
+    const abort = new AbortController();
+    const { client } = this;
+    const informers = createInformerFactory({ client, log });
+    const broadcaster = createEventBroadcaster({ client, log });
+    let serving: (port: number) => void = () => undefined;
+    const listening = new Promise<number>((resolve) => {
+      serving = resolve;
+    });
+    const settings = {
+      nodeName: 'node-1',
+      nodeIp: '127.0.0.1',
+      rootDir: this.rootDir,
+      podLogsDir: this.podLogsDir,
+      maxPods: 110,
+      network: { confDir: join(this.folder, 'cni'), dataDir: join(this.folder, 'ipam'), bridge: 'knarr0' },
+      dns: { servers: [], domain: 'cluster.local' },
+      server: {
+        host: '127.0.0.1',
+        port: 0,
+        cert: server.certificate,
+        key: server.privateKey,
+        clientCa: this.pki.authority,
+      },
+    };
+    const parts: KubeletParts = {
+      client,
+      informers,
+      recorder: broadcaster.recorder('kubelet', 'node-1'),
+      runtime: this.#options.runtime,
+      cgroups: this.#options.cgroups ?? noCgroups,
+      mounter: this.mounter,
+      gate: this.#options.gate ?? openGate,
+      clock: systemClock,
+      log,
+      metrics: new Registry(),
+    };
+    const work = Promise.all([
+      runKubelet(settings, parts, abort.signal, serving),
+      informers.run(abort.signal),
+      broadcaster.run(abort.signal),
+    ]);
+    this.#stop = async () => {
+      abort.abort();
+      await work;
+    };
+    this.port = await Promise.race([
+      listening,
+      work.then(() => Promise.reject(new Error('the kubelet ended'))),
+    ]);
+  }
+
+  async stop(): Promise<void> {
+    await this.#stop?.();
+    this.#stop = undefined;
+  }
+
+  async remove(): Promise<void> {
+    await this.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async createPod(
+    name: string,
+    spec: Partial<PodSpec>,
+    metadata: Partial<Pod['metadata']> = {},
+  ): Promise<Pod> {
+    return this.client.resource(pods).create({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: 'default', ...metadata },
+      spec: { containers: [], nodeName: 'node-1', terminationGracePeriodSeconds: 1, ...spec },
+    });
+  }
+
+  async pod(name: string): Promise<Pod | undefined> {
+    return this.client
+      .resource(pods)
+      .get({ namespace: 'default', name })
+      .catch((error: unknown) => {
+        if (isStatusError(error, 'NotFound')) return undefined;
+        throw error;
+      });
+  }
+
+  async node(): Promise<Node | undefined> {
+    return (await this.client.resource(nodes).list()).items[0];
+  }
+
+  async events(reason: string): Promise<readonly Event[]> {
+    return (await this.client.resource(events).list()).items.filter((event) => event.reason === reason);
+  }
+
+  /** The Pod once it is as wanted. Rejects with what it is instead after the time is over. */
+  async untilPod(name: string, wanted: (pod: Pod) => boolean, timeoutMs = 15_000): Promise<Pod> {
+    return until(
+      async () => {
+        const pod = await this.pod(name);
+        return pod !== undefined && wanted(pod) ? pod : undefined;
+      },
+      async () => JSON.stringify((await this.pod(name))?.status, undefined, 1),
+      timeoutMs,
+    );
+  }
+
+  async untilGone(name: string, timeoutMs = 15_000): Promise<void> {
+    await until(
+      async () => ((await this.pod(name)) === undefined ? true : undefined),
+      async () => `${name} is still there`,
+      timeoutMs,
+    );
+  }
+}
+
+/** Asks until there is an answer. */
+export async function until<T>(
+  ask: () => Promise<T | undefined> | T | undefined,
+  describe: () => Promise<string> | string,
+  timeoutMs = 15_000,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain: ${await describe()}`);
+    await delay(5);
+  }
+}
+
+export function isRunning(pod: Pod): boolean {
+  return pod.status.phase === 'Running';
+}
+
+export function isReady(pod: Pod): boolean {
+  return pod.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+}
