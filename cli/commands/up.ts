@@ -130,6 +130,7 @@ async function bringUp(context: CommandContext, cluster: FoundCluster, state: Br
     return `${count === 0 ? 'all certificates there' : `${String(count)} certificates issued`} in ${layout.data.pki}`;
   });
   if (pki === undefined) throw new Error('the certificates were not made');
+  const startedAt = Date.now();
   const startedByUs = !wasRunning && new PidFolder(layout.run.pids).names().length === 0;
   try {
     const installing = wasRunning
@@ -138,7 +139,8 @@ async function bringUp(context: CommandContext, cluster: FoundCluster, state: Br
     // Awaited below; until then a failure must not count as one that nobody handles.
     installing.catch(() => undefined);
     await stages.run('processes', () => startProcesses(context, layout, snapshotter, wasRunning));
-    await Promise.all([installing, waitForNode(context, layout, snapshotter, stages)]);
+    const start = { snapshotter, stages, wasRunning, startedAt };
+    await Promise.all([installing, waitForNode(context, layout, start)]);
   } catch (error) {
     // Nothing half-done stays: what this call started it stops again. Logs and data remain.
     if (startedByUs) {
@@ -167,15 +169,24 @@ async function startProcesses(
   return adopted.length === 0 ? names.join(', ') : `the supervisor, which took over ${adopted.join(', ')}`;
 }
 
+interface NodeStart {
+  readonly snapshotter: Snapshotter;
+  readonly stages: Stages;
+  readonly wasRunning: boolean;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+}
+
 /** The rest comes up side by side; each stage is printed when it is reached. */
 async function waitForNode(
   context: CommandContext,
   layout: Layout,
-  snapshotter: Snapshotter,
-  stages: Stages,
+  { snapshotter, stages, wasRunning, startedAt }: NodeStart,
 ): Promise<void> {
   const { signal } = context;
   const limits = { timeoutMs: readyTimeoutMs, signal };
+  // Times in the API have whole seconds.
+  const since = wasRunning ? 0 : Math.floor(startedAt / 1000) * 1000;
   const client = createRestClient({
     connection: { kubeconfig: kubeconfigOf(layout, 'admin') },
     userAgent: 'knarr',
@@ -204,7 +215,7 @@ async function waitForNode(
           const node = await waitUntil(
             layout,
             `node ${nodeName} was not Ready`,
-            async () => readyOrReason(await client.resource(nodes).get({ name: nodeName }, signal)),
+            async () => readyOrReason(await client.resource(nodes).get({ name: nodeName }, signal), since),
             limits,
           );
           return `${nodeName} is Ready (${node.status.nodeInfo?.kubeletVersion ?? ''})`;
@@ -216,9 +227,14 @@ async function waitForNode(
   }
 }
 
-/** The node when it is Ready; rejects with its own words when it is not. */
-function readyOrReason(node: Node): Node {
+/**
+ * The node when it is Ready; rejects with its own words when it is not. What a kubelet said before `since`
+ * (milliseconds since the epoch) was said before the last `knarr down`.
+ */
+function readyOrReason(node: Node, since: number): Node {
   const ready = node.status.conditions?.find(({ type }) => type === 'Ready');
+  const heartbeat = Date.parse(ready?.lastHeartbeatTime ?? '');
+  if (!(heartbeat >= since)) throw new Error('the kubelet has not reported yet');
   if (ready?.status === 'True') return node;
   throw new Error(ready?.message ?? 'it has not reported yet');
 }

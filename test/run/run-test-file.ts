@@ -83,7 +83,14 @@ export async function runTestFile(file: string, timeoutMs: number): Promise<File
   return { passed, skipped, failures, output, milliseconds: performance.now() - startedAt };
 }
 
+/** Where it is, and what differs; the parser's other fields say the same again. */
 function wordDiagnostics(diagnostics: unknown): string {
-  if (diagnostics === undefined || diagnostics === null || diagnostics === false) return '';
-  return JSON.stringify(diagnostics, undefined, 2);
+  if (typeof diagnostics !== 'object' || diagnostics === null) return '';
+  const { at, diff, stack, result } = diagnostics as Readonly<Record<string, unknown>>;
+  const place = at as { readonly fileName?: string; readonly lineNumber?: number } | undefined;
+  const lines = place?.fileName === undefined ? [] : [`at ${place.fileName}:${String(place.lineNumber)}`];
+  if (typeof diff === 'string') lines.push(diff);
+  else if (typeof stack === 'string') lines.push(stack);
+  if (result !== undefined) lines.push(JSON.stringify(result, undefined, 2));
+  return lines.join('\n');
 }
