@@ -16,7 +16,7 @@ export function decodeList<T extends KubernetesObject>(
   text: string,
   resource: ResourceDefinition<T>,
 ): ObjectList<T> {
-  const list = JSON.parse(text) as WireList<T>;
+  const list = parseAnswer(text) as WireList<T>;
   const apiVersion = apiVersionOf(resource);
   const items = (list.items ?? []).map((item) =>
     item.apiVersion === apiVersion ? item : { ...item, apiVersion, kind: resource.kind },
@@ -56,5 +56,14 @@ export function decodeWatchLine<T extends KubernetesObject>(
         'InternalError',
         `the watch of ${resource.plural} sent an event of type ${JSON.stringify(event.type)}`,
       );
+  }
+}
+
+/** JSON that a successful answer must be; when it is cut short, the connection was, too. */
+export function parseAnswer(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new StatusError('ServiceUnavailable', 'the answer of the server broke off', { cause: error });
   }
 }

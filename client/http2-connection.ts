@@ -58,14 +58,20 @@ export class Http2Connection {
    * be reached. The caller must consume or close the stream.
    */
   async open(headers: OutgoingHttpHeaders, endStream: boolean): Promise<ClientHttp2Stream> {
-    for (let attempt = 0; ; attempt++) {
-      const session = this.#usableSession() ?? (await this.#connect());
+    let broken = 0;
+    for (;;) {
+      const session = this.#usableSession();
+      if (session === undefined) {
+        // Whoever else waited for it may have filled it by the time it is here: so look again.
+        await this.#connect();
+        continue;
+      }
       try {
         return this.#openOn(session, headers, endStream);
       } catch (error) {
         // The session broke between the check and the request: nothing was sent, so trying again is safe.
         session.draining = true;
-        if (attempt >= 2) throw unreachable(this.#origin, error);
+        if (++broken > 2) throw unreachable(this.#origin, error);
       }
     }
   }

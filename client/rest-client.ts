@@ -16,7 +16,7 @@ import { StatusError } from '../api/status-error.js';
 import { Http2Connection, unreachable } from './http2-connection.js';
 import { loadKubeconfig } from './kubeconfig.js';
 import type { ServerConnection } from './kubeconfig.js';
-import { decodeList, decodeWatchLine } from './decode-response.js';
+import { decodeList, decodeWatchLine, parseAnswer } from './decode-response.js';
 import { isAborted } from './is-aborted.js';
 import { LineSplitter } from './json-lines.js';
 import { collectionPath, listQuery, objectPath, watchQuery } from './resource-path.js';
@@ -144,11 +144,11 @@ class RestResourceClient<T extends KubernetesObject> implements ResourceClient<T
 
   async createSubresource(at: ObjectName, subresource: string, body: unknown): Promise<unknown> {
     const path = objectPath(this.resource, at, subresource);
-    return JSON.parse(await this.#transport.request({ method: 'POST', path, body })) as unknown;
+    return parseAnswer(await this.#transport.request({ method: 'POST', path, body }));
   }
 
   async #object(request: Request): Promise<T> {
-    return JSON.parse(await this.#transport.request(request)) as T;
+    return parseAnswer(await this.#transport.request(request)) as T;
   }
 }
 
@@ -216,6 +216,8 @@ class Transport {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let code = 0;
+      let expectedBytes: number | undefined;
+      let receivedBytes = 0;
       let failure: unknown;
       let complete = false;
       const fail = (error: unknown): void => {
@@ -232,17 +234,23 @@ class Transport {
       });
       stream.on('response', (headers) => {
         code = headers[':status'] ?? 0;
+        const length = headers['content-length'];
+        if (length !== undefined) expectedBytes = Number(length);
       });
-      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      stream.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        receivedBytes += chunk.length;
+      });
+      // A stream that is cut off ends, too, as if it were whole: the length tells, where there is one.
       stream.once('end', () => {
-        complete = true;
+        complete = code !== 0 && (expectedBytes === undefined || expectedBytes === receivedBytes);
       });
       stream.once('error', (error) => {
         failure ??= unreachable(this.#origin, error);
       });
       stream.once('close', () => {
         signal?.removeEventListener('abort', onAbort);
-        if (failure === undefined && complete && code !== 0) {
+        if (failure === undefined && complete && stream.rstCode === constants.NGHTTP2_NO_ERROR) {
           const whole = chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks);
           resolve({ code, text: whole.toString('utf8') });
         } else {
