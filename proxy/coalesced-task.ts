@@ -6,8 +6,8 @@ export interface CoalescedTaskOptions {
   readonly clock: Clock;
   /** Shortest time between the beginnings of two runs; a long run is followed by a rest twice as long. */
   readonly minIntervalMs: number;
-  /** Must not reject: it handles its errors. */
-  readonly task: () => Promise<void>;
+  /** Resolves to the least rest in milliseconds that it wants before it runs again. Must not reject. */
+  readonly task: () => Promise<number>;
 }
 
 export class CoalescedTask {
@@ -34,9 +34,9 @@ export class CoalescedTask {
       if (isStopped()) return;
       this.#requested = false;
       const startedAt = clock.monotonicMs();
-      await task();
+      const wantedRestMs = await task();
       const tookMs = clock.monotonicMs() - startedAt;
-      await sleep(clock, Math.max(minIntervalMs - tookMs, 2 * tookMs), signal);
+      await sleep(clock, Math.max(minIntervalMs - tookMs, 2 * tookMs, wantedRestMs), signal);
     }
   }
 

@@ -55,7 +55,6 @@ export class ServiceProxy {
   #lastGeneration = 0;
   #failures = 0;
   #reportedConflicts = '';
-  #signal: AbortSignal = AbortSignal.abort();
   #hasSynced = false;
 
   constructor(options: ServiceProxyOptions) {
@@ -79,7 +78,6 @@ export class ServiceProxy {
 
   /** Runs until the signal aborts. Leaves all rules in place: connections outlive the proxy. */
   async run(signal: AbortSignal): Promise<void> {
-    this.#signal = signal;
     await this.#options.ensureHost();
     // With half of the picture, rules that another run made would be removed and made again.
     await Promise.all([this.#services.whenSynced(signal), this.#slices.whenSynced(signal)]);
@@ -124,7 +122,8 @@ export class ServiceProxy {
     };
   }
 
-  async #synchronise(): Promise<void> {
+  /** Resolves to how long to wait before the next try. */
+  async #synchronise(): Promise<number> {
     const { clock, metrics, log } = this.#options;
     const startedAt = clock.monotonicMs();
     this.#recompute();
@@ -141,10 +140,10 @@ export class ServiceProxy {
         log.debug('applied rules', { kind, seconds, services: this.#rules.size });
       }
     } catch (error) {
-      await this.#waitAfterFailure(error);
-      return;
+      return this.#noteFailure(error);
     }
     this.#forgetFlows();
+    return 0;
   }
 
   /** Computes anew what changed Services add, and notes the UDP ports whose flows are to be looked at. */
@@ -192,14 +191,13 @@ export class ServiceProxy {
     return true;
   }
 
-  async #waitAfterFailure(error: unknown): Promise<void> {
-    const { clock, log, metrics } = this.#options;
+  #noteFailure(error: unknown): number {
     const delayMs = backoffDelayMs(this.#failures++, retryBackoff);
-    metrics.failed();
-    log.error('cannot apply rules, will try again', { err: error, delayMs });
+    this.#options.metrics.failed();
+    this.#options.log.error('cannot apply rules, will try again', { err: error, delayMs });
     this.#needsFullSync = true;
     this.#sync.request();
-    await sleep(clock, delayMs, this.#signal);
+    return delayMs;
   }
 
   /** A failure here leaves clients of a dead endpoint waiting, and nothing else: it is logged. */

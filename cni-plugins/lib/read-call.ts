@@ -73,7 +73,8 @@ export function readConfig(raw: JsonObject, command: Command): NetworkConfig {
     cniVersion,
     name,
     type: requiredString(raw, 'type'),
-    prevResult: isObject(raw['prevResult']) ? readResult(raw['prevResult']) : undefined,
+    // DEL must not fail because of what an older version wrote, and needs nothing but the attachment.
+    prevResult: command !== 'DEL' && isObject(raw['prevResult']) ? readResult(raw['prevResult']) : undefined,
     validAttachments: attachments.map((entry) => {
       const attachment = isObject(entry) ? entry : {};
       const path = 'cni.dev/valid-attachments';

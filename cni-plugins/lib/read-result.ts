@@ -1,7 +1,7 @@
 /** Reads a result that another plugin, or an earlier call, gave: of any version, as there are no lost meanings. */
 import { isObject, optionalArray, optionalInteger, optionalString, requiredString } from './json-reader.js';
 import type { JsonObject } from './json-reader.js';
-import type { AddResult, Dns, ResultAddress, ResultInterface, Route } from './spec.js';
+import type { AddResult, ResultAddress, ResultInterface, Route } from './spec.js';
 
 export function readResult(raw: JsonObject): AddResult {
   const list = <T>(key: string, read: (entry: JsonObject) => T): readonly T[] =>
@@ -10,7 +10,7 @@ export function readResult(raw: JsonObject): AddResult {
     interfaces: list('interfaces', readInterface),
     ips: list('ips', readAddress),
     routes: list('routes', readRoute),
-    ...(isObject(raw['dns']) ? { dns: raw['dns'] as Dns } : {}),
+    ...(isObject(raw['dns']) ? { dns: raw['dns'] } : {}),
   };
 }
 

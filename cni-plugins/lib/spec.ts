@@ -103,7 +103,7 @@ export interface NetworkConfig {
   /** Name of the network: unique on the host. */
   readonly name: string;
   readonly type: string;
-  /** What the plugins before this one made (ADD), or all of them together (CHECK and DEL). */
+  /** What the plugins before this one made (ADD), or all of them together (CHECK). Not read for DEL. */
   readonly prevResult: AddResult | undefined;
   /** GC only: the attachments that the runtime still knows. */
   readonly validAttachments: readonly Attachment[];

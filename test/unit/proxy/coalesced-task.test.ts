@@ -14,7 +14,7 @@ void t.test('runs at once when idle, and once per interval under a stream of req
     minIntervalMs: 100,
     task: async () => {
       runs++;
-      return Promise.resolve();
+      return Promise.resolve(0);
     },
   });
   const ended = task.run(abort.signal);
@@ -50,7 +50,7 @@ void t.test('rests twice as long as a run took', async (t) => {
     task: async () => {
       runs++;
       clock.advance(300);
-      return Promise.resolve();
+      return Promise.resolve(0);
     },
   });
   const ended = task.run(abort.signal);
@@ -58,6 +58,32 @@ void t.test('rests twice as long as a run took', async (t) => {
   await settle();
   task.request();
   clock.advance(599);
+  await settle();
+  t.equal(runs, 1);
+  clock.advance(1);
+  await settle();
+  t.equal(runs, 2);
+  abort.abort();
+  await ended;
+});
+
+void t.test('rests as long as the task wants, for example after a failure', async (t) => {
+  const clock = new ManualClock();
+  const abort = new AbortController();
+  let runs = 0;
+  const task = new CoalescedTask({
+    clock,
+    minIntervalMs: 100,
+    task: async () => {
+      runs++;
+      return Promise.resolve(5_000);
+    },
+  });
+  const ended = task.run(abort.signal);
+  task.request();
+  await settle();
+  task.request();
+  clock.advance(4_999);
   await settle();
   t.equal(runs, 1);
   clock.advance(1);
