@@ -1,0 +1,242 @@
+/** The kubelet with a real containerd: containers, volumes, logs, streams, restarts, and nothing left at the end. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { get } from 'node:https';
+import { join } from 'node:path';
+import t from 'tap';
+import { WebSocket } from 'ws';
+import { configMaps, pods, secrets } from '../../api/resources.js';
+import { createCgroupManager } from '../../kubelet/containers/cgroups.js';
+import { GrpcRuntime } from '../../kubelet/cri/grpc-runtime.js';
+import { systemMounter } from '../../kubelet/volumes/mounter.js';
+import { missingForContainerd, startContainerd } from '../support/containerd.js';
+import { isReady, TestNode, until } from '../support/kubelet.js';
+import { runInOwnNamespaces } from '../support/netns.js';
+
+const image = 'localhost/knarr/web:1';
+
+const missing = missingForContainerd();
+if (missing !== undefined) t.pass(`skipped: ${missing}`, { skip: missing });
+else if (runInOwnNamespaces(import.meta.url)) await testKubelet();
+
+async function testKubelet(): Promise<void> {
+  const containerd = await startContainerd();
+  const runtime = new GrpcRuntime(containerd.endpoint);
+  const cgroups = createCgroupManager({ root: containerd.cgroupRoot });
+  const node = new TestNode({ runtime, cgroups, mounter: systemMounter, logLevel: 'error' });
+  t.teardown(async () => {
+    await node.remove();
+    runtime.close();
+    await containerd.stop();
+  });
+  await node.start();
+  const { client } = node;
+  await client.resource(configMaps).create({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'settings', namespace: 'default' },
+    data: { greeting: 'Ahoy', 'app.conf': 'color=red\n' },
+  });
+  await client.resource(secrets).create({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'password', namespace: 'default' },
+    data: { password: Buffer.from('s3cret').toString('base64') },
+  });
+
+  const request = (path: string, withCertificate = true): Promise<{ status: number; body: string }> =>
+    new Promise((resolve, reject) => {
+      const pair = node.pki?.pair('apiserver-kubelet-client');
+      const identity = withCertificate ? { cert: pair?.certificate, key: pair?.privateKey } : {};
+      const options = {
+        host: '127.0.0.1',
+        port: node.port,
+        path,
+        ca: node.pki?.authority,
+        agent: false as const,
+      };
+      const sent = get({ ...options, ...identity }, (response) => {
+        let body = '';
+        response.setEncoding('utf8');
+        response.on('data', (text: string) => (body += text));
+        response.on('end', () => {
+          resolve({ status: response.statusCode ?? 0, body });
+        });
+      });
+      sent.on('error', reject);
+    });
+  const execute = (pod: string, command: string[], stdin = ''): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const pair = node.pki?.pair('apiserver-kubelet-client');
+      const query = new URLSearchParams([
+        ...command.map((word): [string, string] => ['command', word]),
+        ['output', '1'],
+        ['error', '1'],
+        ...(stdin === '' ? [] : [['input', '1'] as [string, string]]),
+      ]);
+      const socket = new WebSocket(
+        `wss://127.0.0.1:${node.port}/exec/default/${pod}/web?${query.toString()}`,
+        'v4.channel.k8s.io',
+        { ca: node.pki?.authority, cert: pair?.certificate, key: pair?.privateKey },
+      );
+      let output = '';
+      socket.on('open', () => {
+        if (stdin !== '') socket.send(Buffer.concat([Buffer.from([0]), Buffer.from(stdin)]));
+      });
+      socket.on('message', (data: Buffer) => {
+        if (data[0] === 1) output += data.subarray(1).toString();
+        if (stdin !== '' && output.includes(stdin)) socket.close();
+      });
+      socket.on('close', () => {
+        resolve(output);
+      });
+      socket.on('error', reject);
+    });
+
+  await t.test(
+    'two containers share a volume, see their configuration and answer on the pod address',
+    async (t) => {
+      await node.createPod('web', {
+        containers: [
+          {
+            name: 'web',
+            image,
+            env: [
+              { name: 'GREETING', valueFrom: { configMapKeyRef: { name: 'settings', key: 'greeting' } } },
+              { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+            ],
+            resources: { requests: { cpu: '100m', memory: '16Mi' }, limits: { cpu: '500m', memory: '64Mi' } },
+            volumeMounts: [
+              { name: 'logs', mountPath: '/var/log/web' },
+              { name: 'settings', mountPath: '/etc/app' },
+              { name: 'password', mountPath: '/etc/secret', readOnly: true },
+            ],
+            readinessProbe: { httpGet: { port: 8080, path: '/' }, periodSeconds: 1 },
+          },
+          {
+            name: 'sidecar',
+            image,
+            command: ['/bin/sh', '-c', 'touch /logs/access.log; exec tail -f /logs/access.log'],
+            volumeMounts: [{ name: 'logs', mountPath: '/logs' }],
+          },
+        ],
+        volumes: [
+          { name: 'logs', emptyDir: {} },
+          { name: 'settings', configMap: { name: 'settings' } },
+          { name: 'password', secret: { secretName: 'password' } },
+        ],
+      });
+      const pod = await node.untilPod('web', isReady, 20_000);
+      const page = await fetch(`http://${pod.status.podIP ?? ''}:8080/`);
+      t.equal((await page.text()).trim(), 'Ahoy from web, web version 1');
+      const text = await execute('web', [
+        'cat',
+        '/etc/app/app.conf',
+        '/etc/secret/password',
+        '/etc/hostname',
+      ]);
+      t.equal(text, 'color=red\ns3cretweb\n');
+      t.match(await execute('web', ['cat', '/etc/hosts']), new RegExp(`${pod.status.podIP ?? ''}\\s+web`));
+      const mounts = execFileSync('cat', ['/proc/self/mountinfo'], { encoding: 'utf8' });
+      t.match(mounts, /kubernetes\.io~secret\/password .*tmpfs/);
+      const cpu = join('/sys/fs/cgroup/cpu', cgroups.pathOf(pod), 'cpu.shares');
+      if (cgroups.version === 1) t.equal(readFileSync(cpu, 'utf8').trim(), '102');
+    },
+  );
+
+  await t.test('exec takes standard input', async (t) => {
+    t.equal(await execute('web', ['cat'], 'hello\n'), 'hello\n');
+  });
+
+  await t.test(
+    'logs: the end, with times, followed until the container ends, and of the container before',
+    async (t) => {
+      const main = await request('/containerLogs/default/web/web?tailLines=100');
+      t.equal(main.status, 200);
+      t.match(main.body, /^web version 1 listens on port 8080\n/);
+      const stamped = await request('/containerLogs/default/web/web?timestamps=true&tailLines=1');
+      t.match(stamped.body, /^\d{4}-\d\d-\d\dT[\d:.]+Z .*\n$/);
+      const followed = request('/containerLogs/default/web/sidecar?follow=true');
+      await execute('web', ['sh', '-c', 'echo one last line >> /var/log/web/access.log']);
+      await until(
+        async () =>
+          (await request('/containerLogs/default/web/sidecar')).body.includes('one last line')
+            ? true
+            : undefined,
+        () => 'the line is not in the log',
+      );
+      const [sidecar] = (await runtime.listContainers()).filter(
+        ({ metadata }) => metadata.name === 'sidecar',
+      );
+      await runtime.stopContainer(sidecar?.id ?? '', 0);
+      t.match((await followed).body, /one last line\n$/);
+      await node.untilPod('web', (pod) => isReady(pod) && restartsOf(pod, 'sidecar') === 1);
+      const previous = await request('/containerLogs/default/web/sidecar?previous=true');
+      t.match(previous.body, /one last line\n$/);
+      t.equal((await request('/containerLogs/default/web/web?previous=true')).status, 400);
+    },
+  );
+
+  await t.test('only the apiserver may ask', async (t) => {
+    t.equal((await request('/pods', false)).status, 401);
+    t.equal((await request('/healthz', false)).body, 'ok');
+    const list = JSON.parse((await request('/pods')).body) as { items: unknown[] };
+    t.equal(list.items.length, 1);
+  });
+
+  await t.test('a restarted kubelet changes nothing; a lost sandbox is replaced', async (t) => {
+    const before = await runtime.listContainers();
+    await node.stop();
+    await node.start();
+    await node.untilPod('web', isReady);
+    t.strictSame(
+      (await runtime.listContainers()).map(({ id }) => id).sort(),
+      before.map(({ id }) => id).sort(),
+    );
+    const [sandbox] = await runtime.listPodSandboxes();
+    await runtime.stopPodSandbox(sandbox?.id ?? '');
+    await node.untilPod('web', (pod) => isReady(pod) && restartsOf(pod, 'web') === 1, 30_000);
+    await until(
+      async () => ((await runtime.listPodSandboxes()).length === 1 ? true : undefined),
+      () => 'the old sandbox is still there',
+    );
+  });
+
+  await t.test('what a container says at its end is told', async (t) => {
+    await node.createPod('words', {
+      restartPolicy: 'Never',
+      containers: [
+        { name: 'web', image, command: ['/bin/sh', '-c', 'echo -n farewell > /dev/termination-log; exit 4'] },
+      ],
+    });
+    const pod = await node.untilPod('words', ({ status }) => status.phase === 'Failed');
+    t.match(pod.status.containerStatuses?.[0]?.state?.terminated, {
+      exitCode: 4,
+      message: 'farewell',
+      reason: 'Error',
+    });
+  });
+
+  await t.test('a deleted pod leaves nothing', async (t) => {
+    const links = (): string[] => readdirSync('/sys/class/net').filter((name) => name.startsWith('v'));
+    for (const name of ['web', 'words']) await client.resource(pods).delete({ namespace: 'default', name });
+    for (const name of ['web', 'words']) await node.untilGone(name, 20_000);
+    t.strictSame(await runtime.listPodSandboxes(), []);
+    t.strictSame(links(), []);
+    t.strictSame(readdirSync(join(node.rootDir, 'pods')), []);
+    t.strictSame(readdirSync(node.podLogsDir), []);
+    t.notMatch(readFileSync('/proc/self/mountinfo', 'utf8'), join(node.rootDir, 'pods'));
+    const left = ['burstable', 'besteffort'].flatMap((qos) => {
+      const folder = join('/sys/fs/cgroup/memory', containerd.cgroupRoot, qos);
+      return existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith('pod')) : [];
+    });
+    t.strictSame(left, []);
+  });
+}
+
+function restartsOf(
+  pod: { status: { containerStatuses?: readonly { name: string; restartCount: number }[] } },
+  name: string,
+): number {
+  return pod.status.containerStatuses?.find((status) => status.name === name)?.restartCount ?? -1;
+}
