@@ -1,0 +1,45 @@
+/**
+ * `npm run bench`: measures, prints tables, and with `--write` puts them into docs/benchmarks.md.
+ *
+ * `store` needs etcd; `cluster` needs root and an installed machine, and runs a cluster of its own beside any other.
+ */
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { packageRoot } from '../../common/paths.js';
+import { measuredOn, renderText, writeSection } from './report.js';
+import type { Section } from './report.js';
+
+const page = join(packageRoot(), 'docs/benchmarks.md');
+
+async function report(
+  benchmark: (progress: (line: string) => void) => Promise<readonly Section[]>,
+  { write }: { readonly write: boolean },
+): Promise<void> {
+  const sections = await benchmark((line) => process.stderr.write(`${line}\n`));
+  const now = new Date();
+  process.stdout.write(`\nMeasured on ${measuredOn(now)}\n`);
+  for (const section of sections) {
+    process.stdout.write(`\n${renderText(section)}`);
+    if (write) writeSection(page, section, now);
+  }
+}
+
+const program = new Command('bench').description('measures Knarr and prints tables').showHelpAfterError();
+program
+  .command('store')
+  .description('compare-and-swap on the embedded store and on etcd')
+  .option('--write', 'put the result into docs/benchmarks.md', false)
+  .action(async (flags: { write: boolean }) => {
+    const { benchmarkStore } = await import('./store-benchmark.js');
+    await report(async (progress) => [await benchmarkStore(progress)], flags);
+  });
+program
+  .command('cluster')
+  .description('time to Ready, time to Running against bare CRI calls, idle CPU and memory')
+  .option('--write', 'put the result into docs/benchmarks.md', false)
+  .option('--pods <number>', 'how many pods of each kind are timed', Number, 15)
+  .action(async (flags: { write: boolean; pods: number }) => {
+    const { benchmarkCluster } = await import('./cluster-benchmark.js');
+    await report((progress) => benchmarkCluster({ pods: flags.pods, progress }), flags);
+  });
+await program.parseAsync(process.argv);
