@@ -207,6 +207,24 @@ if (runInOwnNamespaces(import.meta.url)) {
     t.strictSame([...answers], [`pod-two ${outsideAddress}`], 'outside reaches those of this node');
   });
 
+  void t.test('reaches endpoints on the network of the host, as the apiserver is one', async (t) => {
+    const server = createServer((connection) => connection.end('host')).listen(0, '0.0.0.0');
+    await once(server, 'listening');
+    t.teardown(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    await cluster.createService('kubernetes', {
+      clusterIP: '10.96.0.1',
+      type: 'NodePort',
+      ports: [{ port: 443, protocol: 'TCP', nodePort: 30443 }],
+    });
+    await cluster.setEndpoints('kubernetes', [nodeAddress], [{ port, protocol: 'TCP' }]);
+    await until('served', async () => (await ask('10.96.0.1', 443)) === 'host');
+    t.equal(await one.namespace.ask('10.96.0.1', 443), 'host', 'from a pod');
+    t.equal(await ask('127.0.0.1', 30443), 'host', 'by the loopback address');
+    t.equal(await ask(nodeAddress, 30443), 'host', 'by the node address');
+    t.equal(await cluster.outside.ask(nodeAddress, 30443), 'host', 'from outside');
+  });
+
   void t.test('serves external IPs and survives two Services that claim the same one', async (t) => {
     run('ip', 'route', 'add', '203.0.113.7/32', 'dev', 'knarr0');
     for (const [index, name] of ['claims', 'claims-too'].entries()) {
