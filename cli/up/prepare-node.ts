@@ -1,5 +1,4 @@
 /** Writes everything that the processes of a node read: certificates, kubeconfigs, configuration, CNI plugins. */
-import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pki } from '../../common/pki.js';
@@ -12,7 +11,7 @@ import type { Layout } from '../layout.js';
 import { contextName } from '../layout.js';
 import { clientCertificates, clusterCertificates } from '../pki/cluster-certificates.js';
 import { kubeconfigOf } from '../processes.js';
-import { runCommand } from '../run-command.js';
+import { runCommand, tryCommand } from '../run-command.js';
 
 export async function makeFolders(layout: Layout): Promise<void> {
   const { data, run, logs } = layout;
@@ -97,8 +96,9 @@ export async function prepareCniPlugins(layout: Layout, buildDir: string, nodePa
 export async function prepareBridge(layout: Layout): Promise<boolean> {
   const { bridge, nodeIp, clusterCidr } = layout.settings;
   if (nodeIp !== gatewayOf(clusterCidr)) return false;
-  if (!existsSync(`/sys/class/net/${bridge}`))
-    await runCommand('ip', ['link', 'add', bridge, 'type', 'bridge']);
+  // Not by /sys/class/net: it shows the network namespace in which sysfs was mounted, which may be another one.
+  const there = await tryCommand('ip', ['link', 'show', 'dev', bridge]);
+  if (there.exitCode !== 0) await runCommand('ip', ['link', 'add', bridge, 'type', 'bridge']);
   await runCommand('ip', ['address', 'replace', `${nodeIp}/32`, 'dev', bridge]);
   await runCommand('ip', ['link', 'set', bridge, 'up']);
   return true;
