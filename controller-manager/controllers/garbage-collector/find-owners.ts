@@ -7,7 +7,7 @@ import { isStatusError } from '../../../api/status-error.js';
 import { apiVersionOf } from '../../../client/resource-path.js';
 import type { ApiClient } from '../../../client/types.js';
 import type { JudgedOwner, OwnerState } from './decide-dependent.js';
-import { isWaitingForDependents, ownersOf } from './owner-graph.js';
+import { isMeantBy, isWaitingForDependents, ownersOf } from './owner-graph.js';
 import type { OwnerGraph } from './owner-graph.js';
 
 /** Absent owners remembered; a uid is never used again, so an entry never becomes wrong. */
@@ -42,8 +42,7 @@ export class OwnerFinder {
     // A cluster-scoped object cannot be owned by one in a namespace: which one would it be?
     if (resource.namespaced && namespace === '') return { state: 'unknown' };
     const seen = this.#graph.get(reference.uid)?.object;
-    if (seen !== undefined && isMeant(seen, reference, resource, namespace))
-      return { state: stateOfLive(seen) };
+    if (seen !== undefined && isMeantBy(reference, seen, namespace)) return { state: stateOfLive(seen) };
     const id = [reference.uid, reference.kind, reference.name, namespace].join('|');
     if (this.#absent.has(id)) return { state: 'absent' };
     const live = await this.#ask(resource, reference, namespace, signal);
@@ -75,20 +74,6 @@ export class OwnerFinder {
       return;
     }
   }
-}
-
-/** An object elsewhere with the same uid is not what was meant: owners live in the same namespace, or in none. */
-function isMeant(
-  object: KubernetesObject,
-  reference: OwnerReference,
-  resource: ResourceDefinition,
-  namespace: string,
-): boolean {
-  return (
-    object.kind === reference.kind &&
-    object.metadata.name === reference.name &&
-    (!resource.namespaced || object.metadata.namespace === namespace)
-  );
 }
 
 function stateOfLive(object: KubernetesObject): OwnerState {

@@ -80,11 +80,15 @@ export class OwnerGraph {
       owner.dependents.delete(node);
       this.#dropIfUseless(owner);
     }
-    for (const { uid } of current) {
-      const owner = this.#nodeOf(uid);
+    for (const reference of current) {
+      const owner = this.#nodeOf(reference.uid);
       owner.dependents.add(node);
-      // Never seen, or leaving: whether the dependent may stay must be found out.
-      if (owner.object === undefined || isWaitingForDependents(owner.object)) lookAt.push(node.uid);
+      // Never seen, leaving, or another one: whether the dependent may stay must be found out.
+      const isFine =
+        owner.object !== undefined &&
+        !isWaitingForDependents(owner.object) &&
+        isMeantBy(reference, owner.object, after.metadata.namespace);
+      if (!isFine) lookAt.push(node.uid);
     }
     return lookAt;
   }
@@ -98,6 +102,20 @@ export function ownersOf(object: KubernetesObject | undefined): readonly OwnerRe
   return object?.metadata.ownerReferences ?? none;
 }
 const none: readonly OwnerReference[] = [];
+
+/** An object elsewhere with the same uid is not what was meant: owners live in the same namespace, or in none. */
+export function isMeantBy(
+  reference: OwnerReference,
+  owner: KubernetesObject,
+  namespace: string | undefined,
+): boolean {
+  const home = owner.metadata.namespace ?? '';
+  return (
+    owner.kind === reference.kind &&
+    owner.metadata.name === reference.name &&
+    (home === '' || home === namespace)
+  );
+}
 
 /** Being deleted in the foreground: it goes when its dependents have gone. */
 export function isWaitingForDependents(object: KubernetesObject | undefined): boolean {

@@ -61,9 +61,21 @@ export const nodeIpam: ControllerDefinition = {
       name: 'node-ipam',
       // Heartbeats of nodes that have their range are not worth a look.
       sources: [
+        // Heartbeats of nodes that have their range are not worth a look.
         keysFrom(informer, undefined, {
           ignoreUpdate: (_, after) => cidrsOf(after).length > 0 && !underWay.has(after.metadata.name),
         }),
+        // What one node leaves, another may be waiting for.
+        {
+          whenSynced: (signal) => informer.whenSynced(signal),
+          start: (enqueue) =>
+            informer.addHandler({
+              onDelete: () => {
+                for (const node of informer.list())
+                  if (cidrsOf(node).length === 0) enqueue(node.metadata.name);
+              },
+            }),
+        },
       ],
       reconcile,
       log,

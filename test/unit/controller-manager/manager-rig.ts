@@ -86,14 +86,12 @@ export function managerRig(
 }
 
 export async function createNode(rig: ManagerRig, name: string, ready = true): Promise<Node> {
-  const created = await rig.client
-    .resource(nodes)
-    .create({
-      apiVersion: 'v1',
-      kind: 'Node',
-      metadata: { name, labels: { 'topology.kubernetes.io/zone': 'z1' } },
-      spec: {},
-    });
+  const created = await rig.client.resource(nodes).create({
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, labels: { 'topology.kubernetes.io/zone': 'z1' } },
+    spec: {},
+  });
   return postReady(rig, created, ready);
 }
 
