@@ -1,0 +1,191 @@
+import t from 'tap';
+import type { Pod, PodSpec, PodStatus } from '../../../api/generated/core-v1.js';
+import type { ContainerRuntimeState, PodRuntime } from '../../../kubelet/runtime-state/pod-runtime.js';
+import { buildStatusPatch } from '../../../kubelet/status/build-status-patch.js';
+import { computePodStatus } from '../../../kubelet/status/compute-pod-status.js';
+import type { PodStatusInput } from '../../../kubelet/status/compute-pod-status.js';
+
+const nowMs = Date.UTC(2026, 0, 1, 12);
+const now = '2026-01-01T12:00:00Z';
+
+function pod(spec: Partial<PodSpec> = {}): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: 'p',
+      namespace: 'n',
+      uid: 'u',
+      resourceVersion: '1',
+      creationTimestamp: '',
+      generation: 2,
+    },
+    spec: { containers: [{ name: 'main', image: 'app:1' }], ...spec },
+    status: {},
+  };
+}
+
+function runtime(...containers: Partial<ContainerRuntimeState>[]): PodRuntime {
+  return {
+    uid: 'u',
+    namespace: 'n',
+    name: 'p',
+    sandboxes: [{ id: 's', state: 'ready', attempt: 0, createdAtMs: 0, ips: ['10.244.0.7'], network: 'POD' }],
+    containers: containers.map((container, index) => ({
+      id: `c${index}`,
+      name: 'main',
+      sandboxId: 's',
+      attempt: 0,
+      state: 'running',
+      createdAtMs: 0,
+      startedAtMs: nowMs - 5000,
+      finishedAtMs: 0,
+      exitCode: 0,
+      reason: '',
+      message: '',
+      image: 'app:1',
+      imageRef: 'app@sha256:1',
+      hash: '',
+      logPath: '',
+      ...container,
+    })),
+  };
+}
+
+function status(there: PodRuntime, more: Partial<PodStatusInput> = {}): PodStatus {
+  return computePodStatus({
+    pod: pod(),
+    runtime: there,
+    previous: {},
+    waiting: new Map(),
+    readiness: { isStarted: () => true, isReady: () => true },
+    nowMs,
+    hostIp: '192.0.2.1',
+    runtimeName: 'containerd',
+    ending: false,
+    failure: undefined,
+    ...more,
+  });
+}
+
+const condition = (of: PodStatus, type: string): unknown => of.conditions?.find((one) => one.type === type);
+
+void t.test('a pod that runs', async (t) => {
+  const result = status(runtime({}));
+  t.match(result, {
+    phase: 'Running',
+    hostIP: '192.0.2.1',
+    podIP: '10.244.0.7',
+    podIPs: [{ ip: '10.244.0.7' }],
+    startTime: now,
+    qosClass: 'BestEffort',
+    observedGeneration: 2,
+    containerStatuses: [
+      {
+        name: 'main',
+        ready: true,
+        started: true,
+        restartCount: 0,
+        imageID: 'app@sha256:1',
+        containerID: 'containerd://c0',
+        state: { running: { startedAt: '2026-01-01T11:59:55Z' } },
+      },
+    ],
+  });
+  for (const type of ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'])
+    t.match(condition(result, type), { status: 'True', lastTransitionTime: now });
+});
+
+void t.test('phases', async (t) => {
+  const ended = { state: 'exited', finishedAtMs: nowMs } as const;
+  const never = pod({ restartPolicy: 'Never' });
+  const onFailure = pod({ restartPolicy: 'OnFailure' });
+  const phases: [string, PodStatus, string][] = [
+    ['nothing yet', status(runtime()), 'Pending'],
+    ['ended, restarts', status(runtime(ended)), 'Running'],
+    ['succeeded', status(runtime(ended), { pod: never, ending: true }), 'Succeeded'],
+    ['failed', status(runtime({ ...ended, exitCode: 1 }), { pod: never, ending: true }), 'Failed'],
+    ['failed, tries again', status(runtime({ ...ended, exitCode: 1 }), { pod: onFailure }), 'Running'],
+    ['an end is final', status(runtime({}), { previous: { phase: 'Failed' } }), 'Failed'],
+    [
+      'the deadline',
+      status(runtime({}), { failure: { reason: 'DeadlineExceeded', message: 'late' } }),
+      'Failed',
+    ],
+  ];
+  for (const [name, result, phase] of phases) t.equal(result.phase, phase, name);
+});
+
+void t.test('a container that crashed waits and tells how it ended', async (t) => {
+  const waiting = new Map([['main', { reason: 'CrashLoopBackOff', message: 'back-off 10s' }]]);
+  const crashed = {
+    state: 'exited',
+    exitCode: 2,
+    reason: 'OOMKilled',
+    finishedAtMs: nowMs,
+    attempt: 3,
+  } as const;
+  const result = status(runtime(crashed), { waiting });
+  t.match(result.containerStatuses?.[0], {
+    ready: false,
+    restartCount: 3,
+    state: { waiting: { reason: 'CrashLoopBackOff' } },
+    lastState: { terminated: { exitCode: 2, reason: 'OOMKilled', containerID: 'containerd://c0' } },
+  });
+  t.match(condition(result, 'Ready'), {
+    status: 'False',
+    reason: 'ContainersNotReady',
+    message: 'containers with unready status: [main]',
+  });
+});
+
+void t.test('init containers that have not ended', async (t) => {
+  const withInit = pod({ initContainers: [{ name: 'init', image: 'app:1' }] });
+  const result = status(runtime({ name: 'init' }), { pod: withInit });
+  t.equal(result.phase, 'Pending');
+  t.match(result.containerStatuses?.[0]?.state, { waiting: { reason: 'PodInitializing' } });
+  t.match(condition(result, 'Initialized'), { status: 'False', reason: 'ContainersNotInitialized' });
+});
+
+void t.test('what the runtime has forgotten is taken from what was published', async (t) => {
+  const before = status(runtime({ attempt: 1 }));
+  const result = status({ ...runtime(), sandboxes: [] }, { previous: before });
+  t.match(result.containerStatuses?.[0], {
+    restartCount: 1,
+    state: { waiting: { reason: 'ContainerCreating' } },
+    lastState: { terminated: { reason: 'ContainerStatusUnknown', exitCode: 137 } },
+  });
+  t.notOk(result.podIP);
+});
+
+void t.test('a readiness gate of somebody else', async (t) => {
+  const gated = pod({ readinessGates: [{ conditionType: 'example.com/ok' }] });
+  t.match(condition(status(runtime({}), { pod: gated }), 'Ready'), {
+    status: 'False',
+    reason: 'ReadinessGatesNotReady',
+  });
+  const previous = { conditions: [{ type: 'example.com/ok', status: 'True' }] };
+  t.match(condition(status(runtime({}), { pod: gated, previous }), 'Ready'), { status: 'True' });
+});
+
+void t.test('a patch holds what changed and nothing else', async (t) => {
+  const before = status(runtime({}));
+  t.equal(buildStatusPatch(before, status(runtime({}), { previous: before })), undefined);
+  const unready = status(runtime({}), {
+    previous: before,
+    readiness: { isStarted: () => true, isReady: () => false },
+  });
+  const patch = buildStatusPatch(before, unready);
+  t.strictSame(Object.keys(patch ?? {}).sort(), ['conditions', 'containerStatuses']);
+  t.strictSame(
+    (patch?.['conditions'] as { type: string }[]).map(({ type }) => type),
+    ['Ready', 'ContainersReady'],
+  );
+  const readyAgain = buildStatusPatch(unready, status(runtime({}), { previous: unready }));
+  t.match(readyAgain?.['conditions'], [{ type: 'Ready', status: 'True', reason: null, message: null }, {}]);
+  const moved = buildStatusPatch(
+    { podIP: 'a', podIPs: [{ ip: 'a' }] },
+    { podIP: 'b', podIPs: [{ ip: 'b' }] },
+  );
+  t.strictSame(moved, { podIP: 'b', podIPs: [{ ip: 'a', $patch: 'delete' }, { ip: 'b' }] });
+});

@@ -1,0 +1,200 @@
+import t from 'tap';
+import type { Container, Pod, PodSpec } from '../../../api/generated/core-v1.js';
+import { dnsConfigFor, parseResolvConf } from '../../../kubelet/containers/dns-config.js';
+import {
+  generateContainerConfig,
+  generateSandboxConfig,
+} from '../../../kubelet/containers/generate-config.js';
+import { hostsFile, podHostname } from '../../../kubelet/containers/hosts-file.js';
+import {
+  cpuQuota,
+  cpuShares,
+  cpuWeight,
+  oomScoreAdjust,
+  podCgroupLimits,
+} from '../../../kubelet/containers/resources.js';
+import type { ContainerConfig } from '../../../kubelet/cri/runtime.js';
+import { defaultPullPolicy, withDefaultTag } from '../../../kubelet/images/image-name.js';
+
+const image = { id: 'sha256:1', repoTags: [], repoDigests: [], sizeBytes: 1, username: '' };
+
+function pod(spec: Partial<PodSpec> = {}): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: 'p',
+      namespace: 'shop',
+      uid: 'u',
+      resourceVersion: '1',
+      creationTimestamp: '',
+      labels: { app: 'x' },
+    },
+    spec: { containers: [{ name: 'main', image: 'app:1' }], ...spec },
+    status: {},
+  };
+}
+
+function generate(container: Partial<Container>, spec: Partial<PodSpec> = {}, more = {}): ContainerConfig {
+  return generateContainerConfig({
+    pod: pod(spec),
+    container: { name: 'main', image: 'app:1', ...container },
+    restartCount: 2,
+    image,
+    environment: new Map([['A', 'x']]),
+    volumes: new Map([['data', '/node/data']]),
+    hostsFile: '/node/hosts',
+    terminationMessageFile: '/node/message',
+    node: { memoryBytes: 1000 },
+    cgroupVersion: 1,
+    ...more,
+  });
+}
+
+void t.test('a sandbox', async (t) => {
+  const input = {
+    pod: pod(),
+    attempt: 1,
+    logDirectory: '/logs',
+    dns: { servers: [], searches: [], options: [] },
+    cgroupParent: '/c',
+  };
+  t.match(generateSandboxConfig(input), {
+    metadata: { name: 'p', namespace: 'shop', uid: 'u', attempt: 1 },
+    hostname: 'p',
+    labels: {
+      app: 'x',
+      'io.kubernetes.pod.name': 'p',
+      'io.kubernetes.pod.namespace': 'shop',
+      'io.kubernetes.pod.uid': 'u',
+    },
+    linux: { securityContext: { namespaceOptions: { network: 'POD', pid: 'CONTAINER', ipc: 'POD' } } },
+  });
+  const shared = pod({ hostNetwork: true, shareProcessNamespace: true, hostIPC: true });
+  t.match(generateSandboxConfig({ ...input, pod: shared }), {
+    hostname: '',
+    linux: { securityContext: { namespaceOptions: { network: 'NODE', pid: 'POD', ipc: 'NODE' } } },
+  });
+});
+
+void t.test('a container', async (t) => {
+  const config = generate({
+    command: ['run', '$(A)'],
+    args: ['$$(A)'],
+    volumeMounts: [
+      { name: 'data', mountPath: '/data', readOnly: true },
+      { name: 'data', mountPath: '/part', subPath: 'a/b' },
+    ],
+  });
+  t.match(config, {
+    metadata: { name: 'main', attempt: 2 },
+    image: { image: 'sha256:1', userSpecifiedImage: 'app:1' },
+    command: ['run', 'x'],
+    args: ['$(A)'],
+    logPath: 'main/2.log',
+    labels: { 'io.kubernetes.container.name': 'main' },
+    annotations: { 'io.kubernetes.container.restartCount': '2' },
+  });
+  t.strictSame(
+    config.mounts.map(({ containerPath, hostPath, readonly }) => [containerPath, hostPath, readonly]),
+    [
+      ['/data', '/node/data', true],
+      ['/part', '/node/data/a/b', false],
+      ['/etc/hosts', '/node/hosts', false],
+      ['/dev/termination-log', '/node/message', false],
+    ],
+  );
+  t.throws(
+    () => generate({ volumeMounts: [{ name: 'none', mountPath: '/x' }] }),
+    /cannot find volume "none"/,
+  );
+  t.throws(() => generate({ volumeMounts: [{ name: 'data', mountPath: '/x', subPath: '../y' }] }), /subPath/);
+});
+
+void t.test('security', async (t) => {
+  const context = (container: Partial<Container>, spec = {}, more = {}) =>
+    generate(container, spec, more).linux.securityContext;
+  t.match(context({}), { privileged: false, seccomp: { profileType: 'Unconfined' }, noNewPrivs: false });
+  t.match(context({ securityContext: { runAsUser: 7 } }, { securityContext: { runAsUser: 5, fsGroup: 9 } }), {
+    runAsUser: { value: 7 },
+    supplementalGroups: [9],
+  });
+  t.match(context({ securityContext: { privileged: true } }), {
+    privileged: true,
+    maskedPaths: [],
+    readonlyPaths: [],
+  });
+  const nonRoot = { securityContext: { runAsNonRoot: true } };
+  t.throws(() => context(nonRoot), /image will run as root/);
+  t.throws(() => context({ securityContext: { runAsNonRoot: true, runAsUser: 0 } }), /non-root/);
+  t.throws(() => context(nonRoot, {}, { image: { ...image, username: 'www' } }), /non-numeric user/);
+  t.match(context(nonRoot, {}, { image: { ...image, uid: 33 } }), { runAsUser: { value: 33 } });
+});
+
+void t.test('resources', async (t) => {
+  t.strictSame([0, 1, 100, 1000, 2500].map(cpuShares), [2, 2, 102, 1024, 2560]);
+  t.strictSame([0, 5, 500, 2000].map(cpuQuota), [0, 1000, 50_000, 200_000]);
+  t.strictSame([2, 1024, 262_144].map(cpuWeight), [1, 39, 10_000]);
+  const node = { memoryBytes: 1000 * 1024 * 1024 };
+  const score = (resources: Container['resources']): number => {
+    const container = { name: 'main', ...(resources === undefined ? {} : { resources }) };
+    return oomScoreAdjust(pod({ containers: [container] }), container, node);
+  };
+  const exact = { cpu: '1', memory: '100Mi' };
+  t.equal(score(undefined), 1000);
+  t.equal(score({ requests: exact, limits: exact }), -997);
+  t.equal(score({ requests: { memory: '100Mi' } }), 900);
+  t.equal(score({ requests: { memory: '1000Mi' } }), 3);
+  const limited = { name: 'a', resources: { limits: { cpu: '1', memory: '64Mi' } } };
+  t.match(podCgroupLimits(pod({ containers: [limited] })), {
+    cpuQuota: 100_000,
+    memoryLimitBytes: 64 * 1024 * 1024,
+  });
+  t.match(podCgroupLimits(pod({ containers: [limited, { name: 'b' }] })), {
+    cpuQuota: 0,
+    memoryLimitBytes: 0,
+  });
+});
+
+void t.test('names and DNS', async (t) => {
+  t.equal(podHostname(pod({ hostname: 'h' })), 'h');
+  t.match(
+    hostsFile(pod({ hostAliases: [{ ip: '1.2.3.4', hostnames: ['a', 'b'] }] }), ['10.0.0.2'], 'c.local', ''),
+    /10\.0\.0\.2\tp\n[^]*1\.2\.3\.4\ta\tb\n/,
+  );
+  t.match(
+    hostsFile(pod({ subdomain: 'd' }), ['10.0.0.2'], 'c.local', ''),
+    /10\.0\.0\.2\tp\.d\.shop\.svc\.c\.local\tp\n/,
+  );
+  const host = parseResolvConf('nameserver 192.0.2.53\nsearch lan .\noptions timeout:1\n');
+  t.strictSame(host, { servers: ['192.0.2.53'], searches: ['lan'], options: ['timeout:1'] });
+  const cluster = { servers: ['10.96.0.10'], domain: 'c.local' };
+  t.strictSame(dnsConfigFor(pod(), cluster, host), {
+    servers: ['10.96.0.10'],
+    searches: ['shop.svc.c.local', 'svc.c.local', 'c.local', 'lan'],
+    options: ['ndots:5'],
+  });
+  t.strictSame(dnsConfigFor(pod({ dnsPolicy: 'Default' }), cluster, host), host);
+  t.strictSame(dnsConfigFor(pod({ hostNetwork: true }), cluster, host), host);
+  t.strictSame(dnsConfigFor(pod(), { ...cluster, servers: [] }, host), host);
+  const own = { nameservers: ['1.1.1.1'], options: [{ name: 'ndots', value: '2' }, { name: 'edns0' }] };
+  t.strictSame(dnsConfigFor(pod({ dnsPolicy: 'None', dnsConfig: own }), cluster, host), {
+    servers: ['1.1.1.1'],
+    searches: [],
+    options: ['ndots:2', 'edns0'],
+  });
+});
+
+void t.test('names of images', async (t) => {
+  for (const [name, expected] of [
+    ['web', 'web:latest'],
+    ['localhost:5000/a/b', 'localhost:5000/a/b:latest'],
+    ['localhost/knarr/web:1', 'localhost/knarr/web:1'],
+    [`web@sha256:${'a'.repeat(64)}`, `web@sha256:${'a'.repeat(64)}`],
+    ['Web', undefined],
+    ['web:', undefined],
+    ['', undefined],
+  ] as const)
+    t.equal(withDefaultTag(name), expected, name);
+  t.strictSame(['web', 'web:latest', 'web:1'].map(defaultPullPolicy), ['Always', 'Always', 'IfNotPresent']);
+});
