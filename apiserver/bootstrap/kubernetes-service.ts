@@ -7,6 +7,7 @@ import type { ResourceDefinition } from '../../api/resources.js';
 import { endpoints, endpointSlices, services } from '../../api/resources.js';
 import { sleep } from '../../common/clock.js';
 import type { ServerParts } from '../handlers/context.js';
+import { omit } from '../omit.js';
 import { createUnlessThere } from './system-objects.js';
 
 export interface KubernetesServiceOptions {
@@ -48,12 +49,12 @@ async function ensure<T extends KubernetesObject>(
   draft: Draft<T>,
 ): Promise<void> {
   if (await createUnlessThere(parts, definition, draft)) return;
-  const { metadata: _metadata, ...content } = draft;
+  const content = omit(draft as KubernetesObject, 'metadata');
   await parts.resources.of(definition).storage.guaranteedUpdate(namespace, name, (current) => {
     const { metadata, ...before } = current as T & KubernetesObject;
     return isDeepStrictEqual({ ...before }, { ...content })
       ? { kind: 'keep' }
-      : { kind: 'write', object: { ...content, metadata } as unknown as T };
+      : { kind: 'write', object: { ...content, metadata } as T };
   });
 }
 

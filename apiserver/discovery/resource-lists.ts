@@ -1,5 +1,6 @@
 /** What is served, as discovery tells it: pure functions from the registry to the documents. */
 import type { ResourceDefinition } from '../../api/resources.js';
+import { omit } from '../omit.js';
 import { apiVersionOf } from '../storage/object-codec.js';
 import { findSubresource, verbOfMethod } from '../subresources/registry.js';
 
@@ -115,14 +116,9 @@ export function apiGroupList(definitions: readonly ResourceDefinition[]): object
   return {
     kind: 'APIGroupList',
     apiVersion: 'v1',
-    groups: groups.map((group) => {
-      const {
-        kind: _kind,
-        apiVersion: _apiVersion,
-        ...rest
-      } = apiGroup(definitions, group) as Record<string, unknown>;
-      return rest;
-    }),
+    groups: groups.map((group) =>
+      omit(apiGroup(definitions, group) as Record<string, unknown>, 'kind', 'apiVersion'),
+    ),
   };
 }
 

@@ -17,20 +17,38 @@ export function mediaTypeOf(exchange: Exchange): string {
   return (exchange.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 }
 
-/** Reads the whole body. Throws RequestEntityTooLarge beyond {@link maxBodyBytes}. */
-export async function readBody(body: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > maxBodyBytes)
-      throw new StatusError(
-        'RequestEntityTooLarge',
-        `the request is too large: limit is ${maxBodyBytes} bytes`,
+/**
+ * Reads the whole body. Throws RequestEntityTooLarge beyond {@link maxBodyBytes}; what is left is then read and dropped,
+ * so that the answer still reaches the client.
+ */
+export function readBody(body: Readable): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    body.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= maxBodyBytes) {
+        chunks.push(chunk);
+        return;
+      }
+      chunks.length = 0;
+      reject(
+        new StatusError('RequestEntityTooLarge', `the request is too large: limit is ${maxBodyBytes} bytes`),
       );
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+    });
+    body.on('end', () => {
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+    });
+    const gone = (cause?: Error): void => {
+      reject(
+        new StatusError('BadRequest', 'the client went away before its request was complete', { cause }),
+      );
+    };
+    body.on('error', gone);
+    body.on('close', () => {
+      gone();
+    });
+  });
 }
 
 const jsonTypes: ReadonlySet<string> = new Set(['', 'application/json']);

@@ -2,6 +2,7 @@
  * Objects of one resource on top of the {@link Store}: compare-and-swap with retries, lists from one revision,
  * events as objects. Knows nothing of HTTP.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { KubernetesObject } from '../../api/objects.js';
 import type { ResourceDefinition } from '../../api/resources.js';
 import { alreadyExists, conflict, notFound } from '../../api/status-error.js';
@@ -156,7 +157,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
       }
       const value = this.#codec.encode(decision.object);
       // A write that changes nothing would wake every watcher for nothing.
-      if (value.equals(before.value)) return this.#unchanged(before);
+      if (this.#isSame(value, before.value)) return this.#unchanged(before);
       const result = await this.#store.update(key, value, before.modRevision, this.#writeOptions);
       if (result.kind === 'updated')
         return { object: withRevision(decision.object, result.revision), deleted: false };
@@ -225,6 +226,14 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
       revision: result.revision,
       remaining: result.remaining,
     };
+  }
+
+  /** Clients send fields in any order: equal objects have equal lengths, but not always equal bytes. */
+  #isSame(next: Buffer, before: Uint8Array): boolean {
+    if (next.length !== before.length) return false;
+    return (
+      next.equals(before) || isDeepStrictEqual(this.#codec.decode(next, 0), this.#codec.decode(before, 0))
+    );
   }
 
   #unchanged(record: StoredRecord): ChangeResult<T> {

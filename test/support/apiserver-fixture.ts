@@ -21,10 +21,18 @@ export interface Answer {
   readonly json: JsonObject;
 }
 
+/** Any JSON, seen as an object so that tests can walk into it; `textOf` and `listOf` read the leaves. */
 export interface JsonObject {
-  readonly [key: string]: JsonValue;
+  readonly [key: string]: JsonObject | undefined;
 }
-export type JsonValue = string & number & boolean & JsonObject & readonly JsonObject[];
+
+export function textOf(value: JsonObject | undefined): string {
+  return value === undefined ? '' : (value as unknown as string);
+}
+
+export function listOf(value: JsonObject | undefined): readonly JsonObject[] {
+  return value === undefined ? [] : (value as unknown as readonly JsonObject[]);
+}
 
 export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
@@ -48,8 +56,8 @@ export interface WatchConnection {
   readonly lines: readonly WatchLine[];
   readonly ended: boolean;
   /** Resolves with the lines once `enough` holds of them; rejects after ten seconds. */
-  until(enough: (lines: readonly WatchLine[]) => boolean): Promise<readonly WatchLine[]>;
-  close(): void;
+  readonly until: (enough: (lines: readonly WatchLine[]) => boolean) => Promise<readonly WatchLine[]>;
+  readonly close: () => void;
 }
 
 export interface ApiServerFixture {
@@ -60,10 +68,15 @@ export interface ApiServerFixture {
   readonly kubeconfig: string;
   /** Errors that the server logged; a test that expects none checks that it is empty. */
   readonly errors: readonly { readonly message: string; readonly fields: LogFields | undefined }[];
-  request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<Answer>;
-  watch(path: string, headers?: Readonly<Record<string, string>>): WatchConnection;
-  kubectl(binary: string, args: readonly string[], stdin?: string): Promise<CommandResult>;
-  stop(): Promise<void>;
+  readonly request: (
+    method: string,
+    path: string,
+    body?: unknown,
+    options?: RequestOptions,
+  ) => Promise<Answer>;
+  readonly watch: (path: string, headers?: Readonly<Record<string, string>>) => WatchConnection;
+  readonly kubectl: (binary: string, args: readonly string[], stdin?: string) => Promise<CommandResult>;
+  readonly stop: () => Promise<void>;
 }
 
 export async function startFixture(
@@ -131,17 +144,20 @@ async function send(
   body: unknown,
   headers: Readonly<Record<string, string>>,
 ): Promise<Answer> {
-  const stream = on.request({
-    ':method': method,
-    ':path': path,
-    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    ...headers,
-  });
+  const stream = on.request(
+    {
+      ':method': method,
+      ':path': path,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    { endStream: body === undefined },
+  );
   const answered = new Promise<IncomingHttpHeaders & { ':status'?: number }>((resolve, reject) => {
     stream.once('response', resolve);
     stream.once('error', reject);
   });
-  stream.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));
+  if (body !== undefined) stream.end(typeof body === 'string' ? body : JSON.stringify(body));
   const received = await answered;
   let text = '';
   stream.setEncoding('utf8');

@@ -5,7 +5,7 @@ import { validateNonNegative, validateSelectorUnchanged, validateWorkload } from
 const strategyTypes = ['Recreate', 'RollingUpdate'];
 
 export function validateDeployment({ spec }: Deployment, violations: Violations): void {
-  validateWorkload(spec, violations);
+  validateWorkload(spec, 'deployment', violations);
   if (spec.strategy !== undefined) validateStrategy(spec.strategy, violations);
   validateNonNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit', violations);
   const deadline = spec.progressDeadlineSeconds;

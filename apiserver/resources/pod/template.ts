@@ -50,6 +50,7 @@ export function validateWorkload(
     readonly selector: LabelSelectorObject | undefined;
     readonly template: PodTemplateSpec | undefined;
   },
+  kindInWords: string,
   violations: Violations,
 ): void {
   validateNonNegative(spec.replicas, 'spec.replicas', violations);
@@ -58,7 +59,7 @@ export function validateWorkload(
   const terms = Object.keys(selector?.matchLabels ?? {}).length + (selector?.matchExpressions ?? []).length;
   if (selector === undefined) violations.required('spec.selector');
   else if (terms === 0) {
-    violations.invalid('spec.selector', selector, 'empty selector is invalid for deployment');
+    violations.invalid('spec.selector', selector, `empty selector is invalid for ${kindInWords}`);
   }
   const usable = selector !== undefined && validateLabelSelector(selector, 'spec.selector', violations);
   if (template === undefined) {

@@ -3,7 +3,7 @@ import type { Violations } from '../../../api/field-path.js';
 import { validateSelectorUnchanged, validateWorkload } from '../pod/template.js';
 
 export function validateReplicaSet({ spec }: ReplicaSet, violations: Violations): void {
-  validateWorkload({ ...spec, template: spec.template }, violations);
+  validateWorkload({ ...spec, template: spec.template }, 'replica set', violations);
 }
 
 export function validateReplicaSetUpdate(
