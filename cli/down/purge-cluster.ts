@@ -2,7 +2,7 @@
  * Removes what a cluster leaves behind once its processes have ended: network, mounts, cgroups, files, kubeconfig
  * context; then looks whether anything is left. Removes only names that Knarr makes itself.
  */
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { sleep, systemClock } from '../../common/clock.js';
@@ -87,21 +87,21 @@ async function ownTables(): Promise<string[]> {
 }
 
 /** The bridge and what is plugged into it. */
-function ownDevices(bridge: string): string[] {
-  const root = '/sys/class/net';
-  const plugged = readdirSync(root).filter((device) => {
-    const master = join(root, device, 'master');
-    return existsSync(master) && basename(readlinkSync(master)) === bridge;
-  });
-  return existsSync(join(root, bridge)) ? [...plugged, bridge] : plugged;
+async function ownDevices(bridge: string): Promise<string[]> {
+  const links = JSON.parse(await runCommand('ip', ['-json', 'link', 'show'])) as {
+    ifname: string;
+    master?: string;
+  }[];
+  const plugged = links.filter((link) => link.master === bridge);
+  return [...plugged, ...links.filter((link) => link.ifname === bridge)].map((link) => link.ifname);
 }
 
 async function removeDevices(bridge: string): Promise<string | undefined> {
-  const devices = ownDevices(bridge);
+  const devices = await ownDevices(bridge);
   for (const device of devices) {
     const { exitCode, stderr } = await tryCommand('ip', ['link', 'delete', device]);
     // The other end of a veth may have taken it along.
-    if (exitCode !== 0 && existsSync(`/sys/class/net/${device}`)) throw new Error(stderr.trim());
+    if (exitCode !== 0 && (await ownDevices(bridge)).includes(device)) throw new Error(stderr.trim());
   }
   return devices.length === 0 ? undefined : `removed the network devices ${devices.join(', ')}`;
 }
@@ -171,7 +171,7 @@ async function findLeftovers(layout: Layout): Promise<string[]> {
   const { data, run, logs, settings } = layout;
   const left = [
     ...findOwnShims(run.containerdSocket).map(({ pid }) => `process ${String(pid)} of a container`),
-    ...ownDevices(settings.bridge).map((device) => `network device ${device}`),
+    ...(await ownDevices(settings.bridge)).map((device) => `network device ${device}`),
     ...(await ownTables()).map((table) => `nftables table ${table}`),
     ...ownMounts(layout).map((mount) => `mount ${mount}`),
     ...findPodCgroups().map((group) => `cgroup ${group}`),
