@@ -7,7 +7,6 @@ import { silentLogger } from '../../common/log.js';
 import type { KubernetesObject } from '../../api/objects.js';
 import { isPodActive } from '../../api/pod-helpers.js';
 import { pods } from '../../api/resources.js';
-import { isStatusError } from '../../api/status-error.js';
 import type { Pod } from '../../api/generated/core-v1.js';
 import { createInformerFactory } from '../../client/informer.js';
 import { createMemoryClient } from '../../client/memory-client.js';
@@ -17,6 +16,7 @@ import type {
   ControllerDefinition,
 } from '../../controller-manager/controller-definition.js';
 import { makePod } from './scheduling-objects.js';
+import { runSmallKubelet } from './small-kubelet.js';
 import { until } from './until.js';
 
 /** The part of a tap test that is needed. */
@@ -44,7 +44,7 @@ export class WorkloadWorld {
   beforeCreate: () => void = () => undefined;
   /** May throw to lose the answer: the Pod is there all the same. */
   afterCreate: () => void = () => undefined;
-  /** Names of Pods that the small kubelet does not make ready. */
+  /** Pods that the small kubelet does not make ready. */
   unready: (pod: Pod) => boolean = () => false;
   #reconciliations = 0;
   #podWatchHeld: Promise<void> | undefined;
@@ -72,12 +72,12 @@ export class WorkloadWorld {
           this.events.push(`${about.metadata.name} ${type} ${reason}: ${message}`),
       }),
     };
+    const kubelet = {
+      run: (until: AbortSignal) =>
+        runSmallKubelet(this.client, { needsNode: false, unready: (pod) => this.unready(pod) }, until),
+    };
     const controllers = definitions.map((definition) => definition.create(context));
-    await Promise.all(
-      [informers, ...controllers, { run: (s: AbortSignal) => this.#kubelet(s) }].map((part) =>
-        part.run(signal),
-      ),
-    );
+    await Promise.all([informers, ...controllers, kubelet].map((part) => part.run(signal)));
   }
 
   async pods(): Promise<readonly Pod[]> {
@@ -134,30 +134,6 @@ export class WorkloadWorld {
       if (seen === this.#reconciliations) continue;
       seen = this.#reconciliations;
       quiet = 0;
-    }
-  }
-
-  /** Makes Pods ready, and lets those go that are asked to. */
-  async #kubelet(signal: AbortSignal): Promise<void> {
-    const resource = this.client.resource(pods);
-    const { items, resourceVersion } = await resource.list();
-    for (const pod of items) await this.#tend(pod);
-    for await (const event of resource.watch({ resourceVersion, signal })) {
-      if (event.type !== 'BOOKMARK' && event.type !== 'DELETED') await this.#tend(event.object);
-    }
-  }
-
-  async #tend(pod: Pod): Promise<void> {
-    try {
-      if (pod.metadata.deletionTimestamp !== undefined) await this.remove(pod);
-      else if (pod.status.phase === 'Pending' && !this.unready(pod)) {
-        const ready = { type: 'Ready', status: 'True', lastTransitionTime: new Date().toISOString() };
-        const patch = { status: { phase: 'Running', conditions: [ready] } };
-        await this.client.resource(pods).patch(pod.metadata, 'merge', patch, { subresource: 'status' });
-      }
-    } catch (error) {
-      // It changed or went meanwhile; the watch brings what is new.
-      if (!isStatusError(error)) throw error;
     }
   }
 
