@@ -45,7 +45,8 @@ export async function runComponent<Flags>(definition: ComponentDefinition<Flags>
   const log = createLogger(definition.name, flags.logLevel);
   const abort = new AbortController();
   const metrics = new Registry();
-  collectDefaultMetrics({ register: metrics });
+  // prom-client samples the event loop's delay with a timer of 10 ms, which costs half a percent of a core at rest.
+  collectDefaultMetrics({ register: metrics, eventLoopMonitoringPrecision: 5_000 });
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, () => {
       log.info('stopping', { signal: name });
