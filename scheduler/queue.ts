@@ -2,7 +2,8 @@
  * Pods that wait for a node.
  *
  *   active         to be tried now, in the order of the QueueSort plugin
- *   backoff        failed a moment ago and may be tried again, but not before its backoff has passed
+ *   backoff        failed a moment ago and may be tried again when its backoff has passed; sooner when nobody else
+ *                  waits, unless it failed by an error or after its decision
  *   unschedulable  no node would take it; it rests until an event makes another try worthwhile, five minutes at most
  *   gated          a PreEnqueue plugin keeps it out until the Pod itself changes
  *
@@ -33,6 +34,8 @@ interface Entry extends QueuedPod {
   attempts: number;
   /** When it may be tried again, on the monotonic clock. */
   backoffUntilMs: number;
+  /** It waits out its backoff, even when there is nothing else to do. */
+  mustBackOff: boolean;
   restsSinceMs: number;
   /** Plugins that rejected it in the last attempt. */
   rejectedBy: ReadonlySet<string>;
@@ -44,6 +47,12 @@ interface Entry extends QueuedPod {
 /** A Pod taken from the queue, to be given back with {@link SchedulingQueue.failed} or dropped with `remove`. */
 export interface TakenPod extends QueuedPod {
   readonly attempts: number;
+}
+
+/** Who turned a Pod down, and whether it has to wait out its backoff. */
+export interface RejectedOutcome {
+  readonly rejectedBy: ReadonlySet<string>;
+  readonly mustBackOff?: boolean;
 }
 
 export interface SchedulingQueueOptions {
@@ -96,6 +105,7 @@ export class SchedulingQueue {
       attempts: 0,
       queuedAtMs: this.#options.clock.monotonicMs(),
       backoffUntilMs: 0,
+      mustBackOff: false,
       restsSinceMs: 0,
       rejectedBy: new Set(),
       takenAtEvent: 0,
@@ -138,21 +148,23 @@ export class SchedulingQueue {
   /** The next Pod to try, as soon as there is one; undefined once the queue is closed. */
   take(): Promise<TakenPod | undefined> {
     if (this.#closed) return Promise.resolve(undefined);
-    const entry = this.#active.takeFirst();
+    const entry = this.#active.takeFirst() ?? this.#takeEarlyFromBackoff();
     if (entry !== undefined) return Promise.resolve(this.#launch(entry));
     return new Promise((resolve) => this.#takers.push(resolve));
   }
 
   /**
    * The attempt failed. With the plugins that rejected the Pod it rests until an event that one of them waits for;
-   * without any (an error, a conflict) it is tried again after its backoff.
+   * without any (an error, a conflict) it is tried again after its backoff. One that had a place and lost it (Reserve,
+   * Permit) frees room by that and so wakes others: it must back off, or two of them could keep each other awake.
    */
-  failed(uid: string, outcome: { readonly rejectedBy: ReadonlySet<string> } | 'error'): void {
+  failed(uid: string, outcome: RejectedOutcome | 'error'): void {
     const entry = this.#entries.get(uid);
     if (entry?.where !== 'in-flight') return;
     entry.backoffUntilMs = this.#options.clock.monotonicMs() + backoffDelayMs(entry.attempts - 1, podBackoff);
     const retry = outcome === 'error' || this.#changedMeanwhile(entry, outcome.rejectedBy);
     entry.rejectedBy = outcome === 'error' ? new Set() : outcome.rejectedBy;
+    entry.mustBackOff = outcome === 'error' || outcome.mustBackOff === true;
     this.#landed();
     if (retry) {
       this.#wake(entry);
@@ -188,6 +200,7 @@ export class SchedulingQueue {
   }
 
   #mayHelp(entry: Entry, rejectedBy: ReadonlySet<string>, event: ClusterEvent): boolean {
+    if ('pod' in event && event.pod.metadata.uid === entry.info.uid) return false;
     // Rejected by nobody: there was no node at all.
     if (rejectedBy.size === 0) return event.type === 'node-added';
     for (const plugin of rejectedBy) {
@@ -206,8 +219,20 @@ export class SchedulingQueue {
     return seen.some((event) => this.#mayHelp(entry, rejectedBy, event));
   }
 
+  /** Backoff keeps hopeless Pods from delaying others: with no others there is nothing to wait for. */
+  #takeEarlyFromBackoff(): Entry | undefined {
+    for (;;) {
+      const entry = this.#backoff.find(({ mustBackOff }) => !mustBackOff);
+      if (entry === undefined) return undefined;
+      this.#backoff.remove(entry);
+      if (this.#options.preEnqueue(entry.info).kind === 'success') return entry;
+      entry.where = 'gated';
+    }
+  }
+
   #wake(entry: Entry): void {
-    if (entry.backoffUntilMs > this.#options.clock.monotonicMs()) {
+    const idle = this.#takers.length > 0 && !entry.mustBackOff;
+    if (!idle && entry.backoffUntilMs > this.#options.clock.monotonicMs()) {
       entry.where = 'backoff';
       this.#backoff.insert(entry);
       this.#armBackoffTimer();

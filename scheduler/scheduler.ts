@@ -18,7 +18,7 @@ import type { EnabledPlugin } from './framework/framework.js';
 import { noMetrics } from './metrics.js';
 import type { SchedulerMetrics } from './metrics.js';
 import { SchedulingQueue } from './queue.js';
-import type { QueueName, TakenPod } from './queue.js';
+import type { QueueName, RejectedOutcome, TakenPod } from './queue.js';
 import { reportFailure } from './report-failure.js';
 import { scheduleOne } from './schedule-one.js';
 import { ClusterSnapshot } from './snapshot.js';
@@ -141,7 +141,7 @@ export class Scheduler {
       return;
     }
     if (decision.kind === 'unschedulable') {
-      this.#rejected(taken, decision.rejectedBy, decision.message, startedAtMs);
+      this.#rejected(taken, { rejectedBy: decision.rejectedBy }, decision.message, startedAtMs);
       return;
     }
     const { nodeName, state } = decision;
@@ -175,7 +175,8 @@ export class Scheduler {
       case 'rejected': {
         const { plugin, reasons } = result.rejection;
         this.#roomIsFreeAgain(pod.pod);
-        this.#rejected(taken, new Set([plugin]), reasons.join(', '), startedAtMs);
+        const outcome = { rejectedBy: new Set([plugin]), mustBackOff: true };
+        this.#rejected(taken, outcome, reasons.join(', '), startedAtMs);
         return;
       }
       case 'failed':
@@ -189,10 +190,10 @@ export class Scheduler {
     this.#queue.onEvent({ type: 'pod-gone', pod });
   }
 
-  #rejected(taken: TakenPod, rejectedBy: ReadonlySet<string>, message: string, startedAtMs: number): void {
+  #rejected(taken: TakenPod, outcome: RejectedOutcome, message: string, startedAtMs: number): void {
     const { pod, uid, key } = taken.info;
     this.#metrics.attempt('unschedulable', this.#options.clock.monotonicMs() - startedAtMs);
-    this.#queue.failed(uid, { rejectedBy });
+    this.#queue.failed(uid, outcome);
     this.#options.log.info('no node takes a pod', { pod: key, why: message });
     this.#options.recorder.event(pod, 'Warning', 'FailedScheduling', message);
     this.#inBackground(reportFailure(this.#options, this.#latest(taken), 'Unschedulable', message));

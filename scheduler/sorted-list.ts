@@ -32,6 +32,11 @@ export class SortedList<T> {
     return this.#items.shift();
   }
 
+  /** The first in order for which this holds. */
+  find(holds: (item: T) => boolean): T | undefined {
+    return this.#items.find(holds);
+  }
+
   remove(item: T): boolean {
     const at = this.#items.indexOf(item);
     if (at < 0) return false;

@@ -103,6 +103,26 @@ await t.test('the backoff doubles up to ten seconds', async (t) => {
   t.same(waits, [1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
 });
 
+await t.test('with nobody else to try, a rejected pod need not wait out its backoff', async (t) => {
+  const { queue } = setUp();
+  const [a, b] = [pod('a'), pod('b')];
+  queue.add(a);
+  await queue.take();
+  queue.failed(a.uid, fit);
+  const idle = queue.take();
+  queue.onEvent(nodeAdded);
+  t.equal((await idle)?.info.uid, a.uid, 'the scheduler was idle when the event came');
+  queue.failed(a.uid, fit);
+  queue.onEvent(nodeAdded);
+  queue.add(b);
+  t.equal((await queue.take())?.info.uid, b.uid, 'others first');
+  t.equal((await queue.take())?.info.uid, a.uid, 'then it');
+  queue.failed(a.uid, 'error');
+  void queue.take();
+  t.equal(queue.whereIs(a.uid), 'backoff', 'an error is waited out');
+  queue.close();
+});
+
 await t.test('only pods that an event may help are woken', async (t) => {
   const { queue, clock } = setUp();
   const pods = [pod('a'), pod('b')];
