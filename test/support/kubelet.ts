@@ -10,7 +10,7 @@ import { isStatusError } from '../../api/status-error.js';
 import { createEventBroadcaster } from '../../client/event-recorder.js';
 import { createInformerFactory } from '../../client/informer.js';
 import { createMemoryClient } from '../../client/memory-client.js';
-import type { MemoryClient } from '../../client/memory-client.js';
+import type { ApiClient } from '../../client/types.js';
 import { systemClock } from '../../common/clock.js';
 import { createLogger } from '../../common/log.js';
 import type { LogLevel } from '../../common/log.js';
@@ -24,6 +24,8 @@ import { testPki } from './pki.js';
 import type { TestPki } from './pki.js';
 
 export interface TestKubeletOptions {
+  /** An apiserver in memory when absent. */
+  readonly client?: ApiClient;
   readonly runtime: ContainerRuntime;
   readonly cgroups?: CgroupManager;
   readonly mounter?: Mounter;
@@ -57,7 +59,7 @@ export const noCgroups: CgroupManager = {
 
 /** One node: the apiserver and the folders outlive the kubelet, which may be stopped and started again. */
 export class TestNode {
-  readonly client: MemoryClient = createMemoryClient();
+  readonly client: ApiClient;
   readonly folder = mkdtempSync(join(tmpdir(), 'knarr-kubelet-'));
   readonly mounter: Mounter;
   readonly #options: TestKubeletOptions;
@@ -67,6 +69,7 @@ export class TestNode {
 
   constructor(options: TestKubeletOptions) {
     this.#options = options;
+    this.client = options.client ?? createMemoryClient();
     this.mounter = options.mounter ?? new MemoryMounter();
   }
 
