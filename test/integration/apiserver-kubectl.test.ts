@@ -115,7 +115,7 @@ for (const version of ['v1.35', 'v1.20'] as const) {
     t.match(absent.stderr, 'Error from server (NotFound): configmaps "nothing" not found');
     const invalid = await kubectl(
       'create -f -',
-      '{apiVersion: v1, kind: Service, metadata: {name: x}, spec: {ports: [{port: 70000}]}}',
+      'apiVersion: v1\nkind: Service\nmetadata: { name: x }\nspec: { ports: [{ port: 70000 }] }',
     );
     t.match(invalid.stderr, /spec\.ports\[0\]\.port: Invalid value/);
     const misspelt = await kubectl(
