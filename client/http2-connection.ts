@@ -164,6 +164,9 @@ export class Http2Connection {
         }
         const session = this.#adopt(socket);
         session.http2.once('error', failed);
+        session.http2.once('close', () => {
+          failed(new Error('the server closed the connection'));
+        });
         // The server's settings say how many streams it allows: known before the first request goes out.
         session.http2.once('remoteSettings', () => {
           cancelTimeout();

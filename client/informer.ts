@@ -185,8 +185,7 @@ class WatchingInformer<T extends KubernetesObject> implements Informer<T> {
         } else failures++;
       } catch (error) {
         if (isAborted(signal)) return;
-        if (isStatusError(error, 'Expired') || isStatusError(error, 'Gone'))
-          this.#resourceVersion = undefined;
+        if (isVersionUnknown(error)) this.#resourceVersion = undefined;
         failures++;
         if (failures === failuresWorthALine)
           log.warn('a watch fails and is retried', { resource: this.resource.plural, err: error });
@@ -268,4 +267,13 @@ class WatchingInformer<T extends KubernetesObject> implements Informer<T> {
 function withoutContent<T extends KubernetesObject>({ apiVersion, kind, metadata }: T): T {
   // Whoever asked for metadata alone has promised to look at nothing else.
   return { apiVersion, kind, metadata } as T;
+}
+
+/** The server has forgotten our version, or has never had it (its data was restored or replaced): list again. */
+function isVersionUnknown(error: unknown): boolean {
+  if (isStatusError(error, 'Expired') || isStatusError(error, 'Gone')) return true;
+  return (
+    isStatusError(error, 'Timeout') &&
+    error.details?.causes?.some(({ reason }) => reason === 'ResourceVersionTooLarge') === true
+  );
 }
