@@ -246,9 +246,8 @@ export class PodWorker {
     const { labels, annotations } = this.#pod.metadata;
     const version = `${sandbox.id} ${JSON.stringify([labels, annotations])}`;
     if (version === this.#payloadVersion) return;
-    const isFirst = !this.#payloadVersion.startsWith(sandbox.id) && this.#payloadVersion === '';
     this.#payloadVersion = version;
-    if (isFirst && (this.#pod.spec.volumes ?? []).length === 0) return;
+    if ((this.#pod.spec.volumes ?? []).length === 0) return;
     await this.#services.volumes.refresh(this.#pod, podFacts(this.#services, sandbox.ips));
   }
 
