@@ -46,8 +46,17 @@ export async function benchmarkCluster(options: ClusterBenchmarkOptions): Promis
     const idle = await measureIdle(cluster);
     return [ready, pods, idle];
   } finally {
+    purge(cluster, folder, options.progress);
+  }
+}
+
+/** What was measured is not lost when cleaning up fails; the one who measures is told what is left. */
+function purge(cluster: BenchmarkedCluster, folder: string, progress: (line: string) => void): void {
+  try {
     cluster.knarr('down', '--purge');
     rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    progress(`cluster: not all was cleaned up: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -11,6 +11,7 @@ import { StoreError } from '../../store.js';
 import type { Journal, LogEntry } from '../multiversion/journal.js';
 import { checkLmdbFile } from './check-lmdb-file.js';
 import { decodeLogEntry, encodeLogEntry } from './log-entry-codec.js';
+import { reserveRoom } from './reserve-room.js';
 
 const format = 1;
 /** Entries removed in one transaction, so that compaction does not hold up writes. */
@@ -43,6 +44,7 @@ export class LmdbJournal implements Journal {
     } catch (cause) {
       throw new StoreError('corrupt', `${path} cannot be opened as a store`, { cause });
     }
+    reserveRoom(path);
     const found = this.#meta.get('format');
     if (found === undefined) this.#meta.putSync('format', format);
     else if (found !== format) {
