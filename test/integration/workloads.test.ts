@@ -130,8 +130,8 @@ const world = await startWorld();
 world.scheduler.start();
 world.controllers.start();
 t.teardown(async () => {
-  t.equal(await world.scheduler.stop(), 0, 'the scheduler ends in good order');
-  t.equal(await world.controllers.stop(), 0, 'so does the controller manager');
+  await world.scheduler.stop('SIGKILL');
+  await world.controllers.stop('SIGKILL');
   await world.close();
 });
 
@@ -259,4 +259,9 @@ await t.test('killed in the middle: everything comes back, and nothing is made t
   );
   t.equal(ofCrash().length, 40, 'forty pods were made, and no more');
   await world.client.resource(deployments).delete(at);
+});
+
+await t.test('asked to stop, both end in good order', async (t) => {
+  t.equal(await world.scheduler.stop(), 0);
+  t.equal(await world.controllers.stop(), 0);
 });
