@@ -88,7 +88,5 @@ function readSelector(
   const isObject =
     typeof (selector as LabelSelectorObject).matchLabels === 'object' ||
     Array.isArray((selector as LabelSelectorObject).matchExpressions);
-  return isObject
-    ? selectorFromObject(selector)
-    : selectorFromSet(selector as Record<string, string>);
+  return isObject ? selectorFromObject(selector) : selectorFromSet(selector as Record<string, string>);
 }
