@@ -5,7 +5,7 @@ import { configMaps } from '../../api/resources.js';
 import { createInformerFactory } from '../../client/informer.js';
 import type { ApiClient } from '../../client/types.js';
 import { eventually } from '../unit/client/eventually.js';
-import { configMap } from './api-client.js';
+import { configMap } from './api-client-scenario.js';
 import { startTestApiServer } from './api-client-server.js';
 
 const server = await startTestApiServer();

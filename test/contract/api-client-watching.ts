@@ -2,8 +2,8 @@
 import { configMaps } from '../../api/resources.js';
 import type { ConfigMap } from '../../api/generated/core-v1.js';
 import type { WatchedEvent } from '../../client/types.js';
-import { configMap } from './api-client.js';
-import type { ApiClientUnderTest, ClientScenario } from './api-client.js';
+import { configMap } from './api-client-scenario.js';
+import type { ApiClientUnderTest, ClientScenario } from './api-client-scenario.js';
 
 type Events = AsyncIterator<WatchedEvent<ConfigMap>>;
 

@@ -3,29 +3,19 @@
  * client and on the REST client with a real apiserver.
  */
 import type { Test } from 'tap';
-import type { ConfigMap, Pod } from '../../api/generated/core-v1.js';
+import type { Pod } from '../../api/generated/core-v1.js';
 import type { Deployment } from '../../api/generated/apps-v1.js';
 import type { Draft } from '../../api/objects.js';
 import { configMaps, deployments, pods } from '../../api/resources.js';
 import { isStatusError } from '../../api/status-error.js';
 import type { StatusReason } from '../../api/status-error.js';
-import type { ApiClient } from '../../client/types.js';
+import { configMap } from './api-client-scenario.js';
+import type { ApiClientUnderTest, ClientScenario } from './api-client-scenario.js';
 import { apiClientWatchContract } from './api-client-watching.js';
-
-export interface ApiClientUnderTest {
-  readonly client: ApiClient;
-  /** A namespace that exists and is empty but for what controllers put everywhere. */
-  readonly namespace: string;
-}
 
 export interface ApiClientHarness {
   open(): Promise<ApiClientUnderTest>;
 }
-
-export type ClientScenario = (
-  title: string,
-  run: (t: Test, under: ApiClientUnderTest) => Promise<void>,
-) => void;
 
 export function apiClientContract(t: Pick<Test, 'test'>, name: string, harness: ApiClientHarness): void {
   void t.test(`${name} keeps the contract of an api client`, async (t) => {
@@ -42,11 +32,7 @@ export function apiClientContract(t: Pick<Test, 'test'>, name: string, harness: 
   });
 }
 
-export async function rejectsWith(
-  t: Test,
-  reason: StatusReason,
-  action: () => Promise<unknown>,
-): Promise<void> {
+async function rejectsWith(t: Test, reason: StatusReason, action: () => Promise<unknown>): Promise<void> {
   try {
     await action();
     t.fail(`should reject with ${reason}`);
@@ -56,20 +42,7 @@ export async function rejectsWith(
   }
 }
 
-export function configMap(
-  namespace: string,
-  name: string,
-  extra: Partial<ConfigMap['metadata']> = {},
-): Draft<ConfigMap> {
-  return {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name, namespace, ...extra },
-    data: { key: 'one' },
-  };
-}
-
-export function pod(namespace: string, name: string): Draft<Pod> {
+function pod(namespace: string, name: string): Draft<Pod> {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
