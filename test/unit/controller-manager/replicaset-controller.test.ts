@@ -150,12 +150,10 @@ await t.test('what the server refuses is told, tried carefully, and forgotten wh
 
 await t.test('one that is being deleted makes nothing', async (t) => {
   const world = runWorkload(t, [replicaSetController]);
-  const owner = await world.client
-    .resource(replicaSets)
-    .create({
-      ...replicaSet(2),
-      metadata: { name: 'web', namespace: 'default', finalizers: ['example.com/hold'] },
-    });
+  const owner = await world.client.resource(replicaSets).create({
+    ...replicaSet(2),
+    metadata: { name: 'web', namespace: 'default', finalizers: ['example.com/hold'] },
+  });
   const [first] = await world.activePods(2);
   await world.client.resource(replicaSets).delete(owner.metadata);
   await world.remove(first);
