@@ -5,6 +5,7 @@ import type { ComponentContext } from '../common/component.js';
 import { createInformerFactory } from '../client/informer.js';
 import { createRestClient } from '../client/rest-client.js';
 import { waitForServer } from '../client/wait-for-server.js';
+import { checkRange } from './check-range.js';
 import { forgetStaleFlows } from './conntrack.js';
 import { ensureHostNetwork, removeHostNetwork } from './host-network.js';
 import { createProxyMetrics } from './metrics.js';
@@ -34,6 +35,8 @@ await runComponent<Flags>({
       .option('--healthz-bind-address <host:port>', 'where to serve /healthz and /metrics', '127.0.0.1:10256')
       .option('--cleanup', 'remove the rules, routes and bridge from this machine, and end', false),
   async run(flags, context) {
+    checkRange('--cluster-cidr', flags.clusterCidr);
+    checkRange('--service-cluster-ip-range', flags.serviceClusterIpRange);
     const host = {
       bridge: flags.bridge,
       clusterCidr: flags.clusterCidr,
