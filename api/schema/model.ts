@@ -50,6 +50,11 @@ export interface FieldDef {
   readonly required: boolean;
   /** The zero value is written out, too (no `omitempty`). */
   readonly keepZero: boolean;
+  /**
+   * Kubernetes tells "not set" from zero here (a pointer in Go). In protobuf such a field is written when it is set, every
+   * other scalar and struct always.
+   */
+  readonly pointer: boolean;
   readonly listType?: ListType;
   readonly mapType?: 'granular' | 'atomic';
   readonly structType?: 'granular' | 'atomic';
@@ -97,7 +102,17 @@ export interface AliasDef {
   readonly name: string;
   readonly shortName: string;
   readonly target: TypeRef;
+  /**
+   * Of a union: the forms that the JSON may have, each with its protobuf field number. To all who do not look here a union
+   * is arbitrary JSON.
+   */
+  readonly forms?: readonly UnionForm[];
   readonly description: string;
+}
+
+export interface UnionForm {
+  readonly type: TypeRef;
+  readonly number: number;
 }
 
 export type TypeDef = ObjectDef | EnumDef | AliasDef;

@@ -14,6 +14,7 @@ import type {
   Schema,
   TypeDef,
   TypeRef,
+  UnionForm,
 } from './model.js';
 import { scalarTypes } from './model.js';
 
@@ -92,7 +93,10 @@ function checkReferences(types: ReadonlyMap<string, TypeDef>): void {
       throw new Error(`${owner} refers to ${ref.name}, which is not described`);
   };
   for (const type of types.values()) {
-    if (type.is === 'alias') check(type.name, type.target);
+    if (type.is === 'alias') {
+      check(type.name, type.target);
+      for (const form of type.forms ?? []) check(type.name, form.type);
+    }
     if (type.is === 'object')
       for (const field of type.ownFields) check(`${type.name}.${field.name}`, field.type);
   }
@@ -154,6 +158,15 @@ class PackageParser {
       case 'alias':
         this.others.push({ is: 'alias', name, shortName, target: this.#type(rest.join(' ')), description });
         return undefined;
+      case 'union': {
+        const forms = rest
+          .join(' ')
+          .split(' | ')
+          .map((form) => this.#unionForm(form));
+        const target: TypeRef = { is: 'scalar', scalar: 'any' };
+        this.others.push({ is: 'alias', name, shortName, target, forms, description });
+        return undefined;
+      }
       case 'kind':
       case 'object':
       case 'type': {
@@ -173,7 +186,9 @@ class PackageParser {
         return object;
       }
       default:
-        throw this.#error(`"${keyword}" is not one of package, group, kind, object, type, enum, alias`);
+        throw this.#error(
+          `"${keyword}" is not one of package, group, kind, object, type, enum, alias, union`,
+        );
     }
   }
 
@@ -210,7 +225,8 @@ class PackageParser {
       rest = rest.slice(word.length).trim();
       const keys = /\(([\w,]+)\)$/.exec(word)?.[1]?.split(',');
       const plain = word.replace(/\(.*$/, '');
-      if (plain === 'always' || plain === 'required' || plain === 'keepZero') flags[plain] = true;
+      if (plain === 'always' || plain === 'required' || plain === 'keepZero' || plain === 'pointer')
+        flags[plain] = true;
       else if (plain === 'patch:retainKeys') flags.patchRetainKeys = true;
       else if (plain === 'patch:replace') continue;
       else if (plain === 'patch:merge') flags.patchMerge = keys?.[0] === undefined ? {} : { key: keys[0] };
@@ -221,13 +237,26 @@ class PackageParser {
         flags.structType = plain === 'struct:atomic' ? 'atomic' : 'granular';
       else throw this.#error(`"${word}" is not a flag of a field`);
     }
-    return { always: false, required: false, keepZero: false, patchRetainKeys: false, ...flags };
+    return {
+      always: false,
+      required: false,
+      keepZero: false,
+      pointer: false,
+      patchRetainKeys: false,
+      ...flags,
+    };
   }
 
   #listType(kind: string, keys: readonly string[] | undefined): ListType {
     if (kind === 'map' && keys !== undefined) return { kind, keys };
     if (kind === 'atomic' || kind === 'set') return { kind };
     throw this.#error(`list:${kind} is not one of list:atomic, list:set, list:map(key,…)`);
+  }
+
+  #unionForm(text: string): UnionForm {
+    const [, type, number] = /^(\S+) = (\d+)$/.exec(text) ?? [];
+    if (type === undefined) throw this.#error(`cannot read the form "${text}" of a union`);
+    return { type: this.#type(type), number: Number(number) };
   }
 
   #type(text: string): TypeRef {

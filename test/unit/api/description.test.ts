@@ -35,8 +35,9 @@ void t.test('mistakes in a description are reported with file and line', async (
   const cases: [string, string][] = [
     ['  a: string', 'a field stands outside of a type'],
     ['kind A', 'a kind is either "namespaced" or "cluster"'],
-    ['struct A', '"struct" is not one of package, group, kind, object, type, enum, alias'],
+    ['struct A', '"struct" is not one of package, group, kind, object, type, enum, alias, union'],
     ['type A\n  a string', 'cannot read the field "a string"'],
+    ['union A string = 1 | boolean', 'cannot read the form "boolean" of a union'],
     ['type A\n  a: string fancy', '"fancy" is not a flag of a field'],
     ['type A\n  a: []string list:heap', 'list:heap is not one of list:atomic, list:set, list:map(key,…)'],
   ];
