@@ -1,7 +1,7 @@
 import t from 'tap';
 import { backoffDelayMs, KeyedBackoff } from '../../../common/backoff.js';
 
-t.test('delays double up to the bound', (t) => {
+void t.test('delays double up to the bound', (t) => {
   const options = { initialMs: 10_000, maxMs: 300_000 };
   t.strictSame(
     [0, 1, 2, 3, 4, 5, 6].map((attempt) => backoffDelayMs(attempt, options)),
@@ -10,7 +10,7 @@ t.test('delays double up to the bound', (t) => {
   t.end();
 });
 
-t.test('jitter spreads a delay evenly around its base', (t) => {
+void t.test('jitter spreads a delay evenly around its base', (t) => {
   const options = { initialMs: 1000, maxMs: 8000, jitter: 0.3 };
   for (const [random, expected] of [
     [0, 700],
@@ -22,7 +22,7 @@ t.test('jitter spreads a delay evenly around its base', (t) => {
   t.end();
 });
 
-t.test('keys fail on their own, and a reset forgets', (t) => {
+void t.test('keys fail on their own, and a reset forgets', (t) => {
   const backoff = new KeyedBackoff({ initialMs: 1, maxMs: 100, factor: 10 });
   t.equal(backoff.next('a'), 1);
   t.equal(backoff.next('a'), 10);

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { ManualClock, sleep } from '../../../common/clock.js';
 
-t.test('a manual clock runs timers in the order of their time, those set meanwhile included', (t) => {
+void t.test('a manual clock runs timers in the order of their time, those set meanwhile included', (t) => {
   const clock = new ManualClock(0);
   const ran: string[] = [];
   clock.schedule(30, () => ran.push(`c@${String(clock.now())}`));
@@ -20,7 +20,7 @@ t.test('a manual clock runs timers in the order of their time, those set meanwhi
   t.end();
 });
 
-t.test('sleep ends when time has passed', async (t) => {
+void t.test('sleep ends when time has passed', async (t) => {
   const clock = new ManualClock(0);
   const sleeping = sleep(clock, 1000);
   clock.advance(1000);
@@ -28,7 +28,7 @@ t.test('sleep ends when time has passed', async (t) => {
   t.equal(clock.pendingTimers, 0);
 });
 
-t.test('sleep ends at once on abort, without a rejection and without a timer left', async (t) => {
+void t.test('sleep ends at once on abort, without a rejection and without a timer left', async (t) => {
   const clock = new ManualClock(0);
   const abort = new AbortController();
   const sleeping = sleep(clock, 1000, abort.signal);

@@ -8,7 +8,7 @@ async function get(port: number, path: string): Promise<{ status: number; text: 
   return { status: response.status, text: await response.text() };
 }
 
-t.test('readyz reports each check, healthz only that the process answers', async (t) => {
+void t.test('readyz reports each check, healthz only that the process answers', async (t) => {
   let synced = false;
   const check = (): void => {
     if (!synced) throw new Error('waiting for the first list');

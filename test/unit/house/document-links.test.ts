@@ -12,7 +12,7 @@ const documents = [
 ].filter((name) => name.endsWith('.md'));
 
 for (const document of documents) {
-  t.test(`${document} links to files that are there`, (t) => {
+  void t.test(`${document} links to files that are there`, (t) => {
     const text = readFileSync(join(root, document), 'utf8');
     const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '');
     const local = links.filter((link) => !/^(https?:|#|mailto:)/.test(link));

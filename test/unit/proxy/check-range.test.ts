@@ -16,7 +16,7 @@ const refused: readonly (readonly [range: string, why: string])[] = [
 ];
 
 for (const [range, why] of refused) {
-  t.test(`refuses ${range}`, (t) => {
+  void t.test(`refuses ${range}`, (t) => {
     const error: unknown = (() => {
       try {
         checkRange('--cluster-cidr', range);
@@ -32,7 +32,7 @@ for (const [range, why] of refused) {
   });
 }
 
-t.test('takes private ranges', (t) => {
+void t.test('takes private ranges', (t) => {
   for (const range of ['10.244.0.0/16', '10.96.0.0/12', '10.0.0.0/8', '192.168.128.0/17', '172.16.0.0/12'])
     t.doesNotThrow(() => {
       checkRange('--cluster-cidr', range);
