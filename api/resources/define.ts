@@ -1,0 +1,73 @@
+/** How a resource is named: the form of the lines in this folder. */
+import type { KubernetesObject } from '../objects.js';
+
+export interface ResourceDefinition<T extends KubernetesObject = KubernetesObject> {
+  /** '' for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: T['kind'];
+  /** Lower-case plural, as in URLs. */
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly namespaced: boolean;
+  /** Full name of the type in the schema, `core/v1.Pod`. */
+  readonly schemaName: string;
+  readonly subresources: readonly string[];
+  /** Only there for the type checker: ties the definition to the object's type. */
+  readonly exampleOf?: T;
+}
+
+interface Names {
+  readonly plural: string;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  readonly subresources?: readonly string[];
+}
+
+export function define<T extends KubernetesObject>(
+  packageId: string,
+  scope: 'namespaced' | 'cluster',
+  kind: T['kind'],
+  names: Names,
+): ResourceDefinition<T> {
+  const [groupName = '', version = ''] = packageId.split('/');
+  const group = groupOfPackage[groupName] ?? groupName;
+  return {
+    group,
+    version,
+    kind,
+    plural: names.plural,
+    singular: kind.toLowerCase(),
+    shortNames: names.shortNames ?? [],
+    categories: names.categories ?? [],
+    namespaced: scope === 'namespaced',
+    schemaName: `${packageId}.${kind}`,
+    subresources: names.subresources ?? [],
+  };
+}
+
+/** Groups that are not called like their package. */
+const groupOfPackage: Readonly<Record<string, string>> = {
+  core: '',
+  admissionregistration: 'admissionregistration.k8s.io',
+  apiextensions: 'apiextensions.k8s.io',
+  apiregistration: 'apiregistration.k8s.io',
+  authentication: 'authentication.k8s.io',
+  authorization: 'authorization.k8s.io',
+  certificates: 'certificates.k8s.io',
+  coordination: 'coordination.k8s.io',
+  discovery: 'discovery.k8s.io',
+  events: 'events.k8s.io',
+  flowcontrol: 'flowcontrol.apiserver.k8s.io',
+  networking: 'networking.k8s.io',
+  node: 'node.k8s.io',
+  rbac: 'rbac.authorization.k8s.io',
+  resource: 'resource.k8s.io',
+  scheduling: 'scheduling.k8s.io',
+  storage: 'storage.k8s.io',
+};
+
+/** The category of what `kubectl get all` shows. */
+export const all = ['all'];
