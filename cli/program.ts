@@ -162,8 +162,9 @@ function checkAddress(text: string): string {
 }
 
 function checkRange(text: string): string {
-  if (!text.includes('/') || !IPCIDR.isValidCIDR(text)) {
-    throw new InvalidArgumentError('Write a range as 10.244.0.0/16.');
+  const length = Number(/^\d+\.\d+\.\d+\.\d+\/(\d+)$/.exec(text)?.[1]);
+  if (!IPCIDR.isValidCIDR(text) || !(length >= 8 && length <= 24)) {
+    throw new InvalidArgumentError('Write a range of IPv4 addresses as 10.244.0.0/16, from /8 to /24.');
   }
   return text;
 }

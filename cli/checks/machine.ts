@@ -85,7 +85,7 @@ function checkRanges(settings: Settings): CheckResult[] {
     ranges,
     readRoutes(),
     readAddresses(),
-    (device) => device === settings.bridge || device === 'lo',
+    (device) => device === settings.bridge,
   );
   if (collisions.length === 0) return [ok('addresses', `${ranges.join(' and ')} are free`)];
   return collisions.map((collision) => {

@@ -8,8 +8,7 @@ import { PidFolder } from '../supervisor/process-identity.js';
 export async function doctor(context: CommandContext): Promise<ExitCode> {
   const { terminal } = context;
   const { layout } = await findCluster(context);
-  const pids = new PidFolder(layout.run.pids);
-  const own = new Set(pids.names().map((name) => pids.readLive(name)?.pid));
+  const own = new Set(new PidFolder(layout.run.pids).readAllLive().map(({ pid }) => pid));
   const results = [
     ...(await checkMachine({ ...context, settings: layout.settings, isOwn: (pid) => own.has(pid) })),
     ...(await checkRuntimeVersions()),

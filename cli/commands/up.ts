@@ -12,6 +12,7 @@ import { findCluster } from '../command-context.js';
 import type { CommandContext, ExitCode, FoundCluster } from '../command-context.js';
 import { snapshotterOf } from '../containerd/containerd-config.js';
 import type { Snapshotter } from '../containerd/containerd-config.js';
+import { removeNetwork } from '../down/purge-cluster.js';
 import { stopCluster } from '../down/stop-cluster.js';
 import { ensureShippedImages } from '../images/containerd-images.js';
 import { mergeIntoFile } from '../kubeconfig/merge-kubeconfig.js';
@@ -102,8 +103,7 @@ async function runChecks(
 }
 
 function ownProcesses(layout: Layout): (pid: number) => boolean {
-  const folder = new PidFolder(layout.run.pids);
-  const own = new Set(folder.names().map((name) => folder.readLive(name)?.pid));
+  const own = new Set(new PidFolder(layout.run.pids).readAllLive().map(({ pid }) => pid));
   return (pid) => own.has(pid);
 }
 
@@ -130,8 +130,7 @@ async function bringUp(context: CommandContext, cluster: FoundCluster, state: Br
     return `${count === 0 ? 'all certificates there' : `${String(count)} certificates issued`} in ${layout.data.pki}`;
   });
   if (pki === undefined) throw new Error('the certificates were not made');
-  const startedAt = Date.now();
-  const startedByUs = !wasRunning && new PidFolder(layout.run.pids).names().length === 0;
+  const startedByUs = !wasRunning && new PidFolder(layout.run.pids).readAllLive().length === 0;
   try {
     const installing = wasRunning
       ? Promise.resolve()
@@ -139,13 +138,13 @@ async function bringUp(context: CommandContext, cluster: FoundCluster, state: Br
     // Awaited below; until then a failure must not count as one that nobody handles.
     installing.catch(() => undefined);
     await stages.run('processes', () => startProcesses(context, layout, snapshotter, wasRunning));
-    const start = { snapshotter, stages, wasRunning, startedAt };
-    await Promise.all([installing, waitForNode(context, layout, start)]);
+    await Promise.all([installing, waitForNode(context, layout, { snapshotter, stages })]);
   } catch (error) {
     // Nothing half-done stays: what this call started it stops again. Logs and data remain.
     if (startedByUs) {
       context.terminal.line('The cluster did not become ready: stopping what was started.');
       await stopCluster({ ...context, layout, stopPods: true, say: () => undefined });
+      await removeNetwork({ ...context, layout });
     }
     throw error;
   }
@@ -163,7 +162,7 @@ async function startProcesses(
     return 'already running';
   }
   await Promise.all([prepareContainerd(layout, snapshotter), prepareBridge(layout), writeSettings(layout)]);
-  const adopted = new PidFolder(layout.run.pids).names().filter((name) => name !== 'supervisor');
+  const adopted = new PidFolder(layout.run.pids).readAllLive().map(({ name }) => name);
   const status = await startSupervisor(layout, context, context.signal);
   const names = status.processes.map(({ name }) => name);
   return adopted.length === 0 ? names.join(', ') : `the supervisor, which took over ${adopted.join(', ')}`;
@@ -172,21 +171,20 @@ async function startProcesses(
 interface NodeStart {
   readonly snapshotter: Snapshotter;
   readonly stages: Stages;
-  readonly wasRunning: boolean;
-  /** Milliseconds since the epoch. */
-  readonly startedAt: number;
 }
 
 /** The rest comes up side by side; each stage is printed when it is reached. */
 async function waitForNode(
   context: CommandContext,
   layout: Layout,
-  { snapshotter, stages, wasRunning, startedAt }: NodeStart,
+  { snapshotter, stages }: NodeStart,
 ): Promise<void> {
   const { signal } = context;
   const limits = { timeoutMs: readyTimeoutMs, signal };
+  const pids = new PidFolder(layout.run.pids);
   // Times in the API have whole seconds.
-  const since = wasRunning ? 0 : Math.floor(startedAt / 1000) * 1000;
+  const kubeletStart = (): number =>
+    Math.floor((pids.readLive('kubelet')?.startedAt ?? Infinity) / 1000) * 1000;
   const client = createRestClient({
     connection: { kubeconfig: kubeconfigOf(layout, 'admin') },
     userAgent: 'knarr',
@@ -215,7 +213,8 @@ async function waitForNode(
           const node = await waitUntil(
             layout,
             `node ${nodeName} was not Ready`,
-            async () => readyOrReason(await client.resource(nodes).get({ name: nodeName }, signal), since),
+            async () =>
+              readyOrReason(await client.resource(nodes).get({ name: nodeName }, signal), kubeletStart()),
             limits,
           );
           return `${nodeName} is Ready (${node.status.nodeInfo?.kubeletVersion ?? ''})`;
@@ -228,8 +227,8 @@ async function waitForNode(
 }
 
 /**
- * The node when it is Ready; rejects with its own words when it is not. What a kubelet said before `since`
- * (milliseconds since the epoch) was said before the last `knarr down`.
+ * The node when it is Ready; rejects with its own words when it is not. What was said before the kubelet started
+ * (`since`, milliseconds since the epoch) is from before the last `knarr down`.
  */
 function readyOrReason(node: Node, since: number): Node {
   const ready = node.status.conditions?.find(({ type }) => type === 'Ready');

@@ -39,8 +39,7 @@ export async function purgeCluster(options: PurgeOptions): Promise<string[]> {
     }
   };
   await step('mounts', () => removeMounts(layout));
-  await step('network devices', () => removeDevices(layout.settings.bridge));
-  await step('network rules', () => removeRules(options));
+  await step('network', () => removeNetwork(options));
   await step('cgroups', async () => {
     const groups = findPodCgroups();
     for (const group of groups) await removeCgroup(group);
@@ -65,7 +64,20 @@ async function waitForNoLeftovers(layout: Layout): Promise<string[]> {
   }
 }
 
-async function removeRules({ nodePath, buildDir, layout }: PurgeOptions): Promise<string | undefined> {
+/** Devices with their routes, and rules. Says what it removed. */
+export async function removeNetwork(
+  options: Pick<PurgeOptions, 'layout' | 'nodePath' | 'buildDir'>,
+): Promise<string | undefined> {
+  const done = [await removeDevices(options.layout.settings.bridge), await removeRules(options)];
+  const said = done.filter((line) => line !== undefined);
+  return said.length === 0 ? undefined : said.join(', ');
+}
+
+async function removeRules({
+  nodePath,
+  buildDir,
+  layout,
+}: Parameters<typeof removeNetwork>[0]): Promise<string | undefined> {
   if (findProgram('nft') === undefined) return undefined;
   const before = await ownTables();
   await runCommand(nodePath, [
@@ -74,7 +86,7 @@ async function removeRules({ nodePath, buildDir, layout }: PurgeOptions): Promis
     `--bridge=${layout.settings.bridge}`,
     '--log-level=warn',
   ]);
-  return before.length === 0 ? undefined : `removed the nftables ${before.join(', ')}`;
+  return before.length === 0 ? undefined : `removed the table ${before.join(', ')}`;
 }
 
 /** Tables whose name begins with Knarr's: `ip knarr-proxy`. */

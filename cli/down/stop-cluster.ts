@@ -72,7 +72,10 @@ async function stopSupervisor(layout: Layout, pids: PidFolder): Promise<void> {
 
 async function stopNamed(pids: PidFolder, name: string): Promise<string | undefined> {
   const record = pids.readLive(name);
-  if (record === undefined) return undefined;
+  if (record === undefined) {
+    pids.remove(name);
+    return undefined;
+  }
   const outcome = await stopProcess(record, processPatienceMs);
   if (outcome !== 'stuck') pids.remove(name);
   return outcome;

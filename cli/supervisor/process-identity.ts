@@ -72,7 +72,10 @@ export class PidFolder {
     renameSync(`${file}.new`, file);
   }
 
-  /** The record of a process that still runs. A file that speaks of another process is removed. */
+  /**
+   * The record of a process that still runs. A file that speaks of a dead process is left alone: its writer may
+   * be about to replace it.
+   */
   readLive(name: string): PidRecord | undefined {
     let text: string;
     try {
@@ -83,9 +86,14 @@ export class PidFolder {
     }
     const [pid = NaN, startTicks = NaN, startedAt = NaN, restarts = NaN] = text.split('\n').map(Number);
     const record = { name, pid, startTicks, startedAt, restarts };
-    if (Number.isInteger(pid) && pid > 1 && isAlive(record)) return record;
-    this.remove(name);
-    return undefined;
+    return Number.isInteger(pid) && pid > 1 && isAlive(record) ? record : undefined;
+  }
+
+  /** Those that still run. */
+  readAllLive(): PidRecord[] {
+    return this.names()
+      .map((name) => this.readLive(name))
+      .filter((record) => record !== undefined);
   }
 
   names(): string[] {

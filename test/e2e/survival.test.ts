@@ -1,0 +1,194 @@
+/** Processes are killed under traffic, the supervisor too, and the machine is taken down and up again. */
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import t from 'tap';
+import type { Pod } from '../../api/generated/core-v1.js';
+import { packageRoot } from '../../common/paths.js';
+import { TestCluster } from '../support/cluster.js';
+import { fetchText, Traffic } from '../support/traffic.js';
+import { until } from '../support/until.js';
+
+const manifest = join(packageRoot(), 'test', 'e2e', 'manifests', 'first-day.yaml');
+const patienceMs = 60_000;
+/** Three pods of a Deployment and three of a ReplicationController, two containers and a sandbox each. */
+const expected = { pods: 6, tasks: 18 } as const;
+
+const cluster = await TestCluster.prepare();
+t.teardown(() => cluster.purge());
+const { nodeIp } = await cluster.up();
+const kubectl = await cluster.kubectl('v1.35');
+await kubectl.run(['apply', '-f', manifest]);
+await readyPods();
+const url = `http://${nodeIp}:30080/`;
+
+async function pods(): Promise<Pod[]> {
+  return (await kubectl.json<{ items: Pod[] }>(['get', 'pods', '--namespace=shop'])).items;
+}
+
+async function readyPods(): Promise<Pod[]> {
+  return until(
+    'all pods are ready',
+    async () => {
+      const found = await pods();
+      const ready = found.filter(({ status }) =>
+        status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True'),
+      );
+      return found.length === expected.pods && ready.length === expected.pods ? found : undefined;
+    },
+    patienceMs,
+  );
+}
+
+/** What must not change when a process of Knarr dies: which pods there are, and what runs in them. */
+async function whatRuns(): Promise<unknown> {
+  const found = await pods();
+  return {
+    pods: found.map(({ metadata }) => metadata.uid).sort(),
+    restarts: found.flatMap(({ status }) => (status.containerStatuses ?? []).map((one) => one.restartCount)),
+    processes: [...(await cluster.containerProcesses())].sort(),
+  };
+}
+
+for (const name of [
+  'scheduler',
+  'controller-manager',
+  'kubelet',
+  'proxy',
+  'cni',
+  'containerd',
+  'apiserver',
+]) {
+  await t.test(`kill -9 of the ${name} under traffic`, async (t) => {
+    const before = await whatRuns();
+    const pid = await cluster.pidOf(name);
+    const traffic = new Traffic(url);
+    t.teardown(() => traffic.stop());
+    process.kill(pid, 'SIGKILL');
+    await until(
+      `the supervisor brought the ${name} back`,
+      async () => {
+        const now = (await cluster.status()).processes.find((process) => process.name === name);
+        return now?.state === 'running' && now.pid !== pid && now.restarts >= 1;
+      },
+      patienceMs,
+    );
+    await until(
+      'the apiserver answers',
+      async () => (await kubectl.attempt(['get', '--raw=/readyz'])).exitCode === 0,
+      patienceMs,
+    );
+    await readyPods();
+    const { answered, failures } = await traffic.stop();
+    t.ok(answered > 0, `${answered} requests were answered`);
+    t.same(failures, [], 'none failed');
+    t.same(await whatRuns(), before, 'nothing was restarted or made twice');
+  });
+}
+
+await t.test('a change that was made while the kubelet was away arrives', async (t) => {
+  process.kill(await cluster.pidOf('kubelet'), 'SIGKILL');
+  await kubectl.run(['scale', '--namespace=shop', 'deployment/web', '--replicas=4']);
+  await until('a fourth pod is ready', async () => readyReplicas(4), patienceMs);
+  await kubectl.run(['scale', '--namespace=shop', 'deployment/web', '--replicas=3']);
+  await readyPods();
+  t.pass('scaled up and down again');
+});
+
+async function readyReplicas(count: number): Promise<boolean> {
+  const text = await kubectl.run([
+    'get',
+    '--namespace=shop',
+    'deployment/web',
+    '-o',
+    'jsonpath={.status.readyReplicas}',
+  ]);
+  return Number(text) === count;
+}
+
+await t.test('kill -9 of the supervisor takes nobody along, and up adopts what runs', async (t) => {
+  await until('every process runs', async () => (await cluster.status()).running, patienceMs);
+  const before = (await cluster.status()).processes.filter(({ name }) => name !== 'supervisor');
+  const traffic = new Traffic(url);
+  t.teardown(() => traffic.stop());
+  process.kill(await cluster.pidOf('supervisor'), 'SIGKILL');
+  const orphaned = await cluster.status();
+  t.notOk(orphaned.running, 'status says that the supervisor is missing');
+  t.same(
+    orphaned.processes.filter(({ state }) => state !== 'running').map(({ name }) => name),
+    ['supervisor'],
+  );
+  await cluster.up();
+  const after = (await cluster.status()).processes.filter(({ name }) => name !== 'supervisor');
+  t.same(
+    after.map(({ name, pid }) => ({ name, pid })),
+    before.map(({ name, pid }) => ({ name, pid })),
+    'the same processes run on',
+  );
+  t.same((await traffic.stop()).failures, []);
+  const pid = await cluster.pidOf('scheduler');
+  process.kill(pid, 'SIGKILL');
+  await until(
+    'an adopted process is restarted as well',
+    async () => {
+      const now = (await cluster.status()).processes.find(({ name }) => name === 'scheduler');
+      return now?.state === 'running' && now.pid !== pid;
+    },
+    patienceMs,
+  );
+});
+
+await t.test('up on a running cluster changes nothing and says so', async (t) => {
+  const before = await whatRuns();
+  t.equal((await cluster.up()).alreadyRunning, true);
+  t.same(await whatRuns(), before);
+  const other = await cluster.knarr('up', '--cluster-cidr=10.99.0.0/16');
+  t.equal(other.exitCode, 2);
+  t.match(other.stderr, /running with --cluster-cidr 10.244.0.0\/16: run knarr down first/);
+});
+
+await t.test('reboot rehearsal: down, then up, and everything is back once', async (t) => {
+  const before = (await pods()).map(({ metadata }) => metadata.uid).sort();
+  await cluster.down();
+  t.same(podDevices(), [], 'no pod has a network device while it is down');
+  await cluster.down();
+  t.pass('down again is fine');
+  const { alreadyRunning } = await cluster.up();
+  t.equal(alreadyRunning, false);
+  const after = await readyPods();
+  t.same(after.map(({ metadata }) => metadata.uid).sort(), before, 'the same pods');
+  const counts = async (): Promise<unknown> => ({
+    tasks: (await cluster.containerProcesses()).size,
+    devices: podDevices().length,
+    addresses: reservedAddresses().length,
+  });
+  t.same(
+    await counts(),
+    { tasks: expected.tasks, devices: expected.pods, addresses: expected.pods },
+    'no container, network device or address is left over',
+  );
+  await until(
+    'the Service answers',
+    () =>
+      fetchText(url).then(
+        () => true,
+        () => false,
+      ),
+    patienceMs,
+  );
+});
+
+/** Devices on the pod bridge. */
+function podDevices(): string[] {
+  const root = '/sys/class/net';
+  return readdirSync(root).filter((device) => {
+    const master = join(root, device, 'master');
+    return existsSync(master) && basename(readlinkSync(master)) === 'knarr0';
+  });
+}
+
+/** host-local keeps a file per address, named like it. */
+function reservedAddresses(): string[] {
+  return readdirSync(join(cluster.folder, 'data', 'cni', 'state'), { recursive: true })
+    .map((path) => basename(String(path)))
+    .filter((name) => /^\d+\.\d+\.\d+\.\d+$/.test(name));
+}
