@@ -1,0 +1,53 @@
+/** Reading and writing `FieldsV1`, the JSON of a {@link FieldSet}. */
+import { isJsonObject } from '../patch/merge-patch.js';
+import type { FieldSet, MutableFieldSet } from './field-set.js';
+import { emptySet, isEmptySet, selfElement } from './field-set.js';
+import type { ParsedElement } from './path-element.js';
+import { canonicalElement, compareElements, parseElement } from './path-element.js';
+
+/** Deeper than any API type; a limit, because a client's JSON may nest as it likes. */
+const maxDepth = 64;
+
+/**
+ * Reads what a client sent. Elements of an unknown kind are dropped. Throws SyntaxError for anything that is not a field
+ * set.
+ */
+export function decodeFieldsV1(json: unknown, depth = 0): FieldSet {
+  if (!isJsonObject(json)) throw new SyntaxError('fieldsV1 is not made of objects');
+  if (depth > maxDepth) throw new SyntaxError('fieldsV1 is nested too deeply');
+  const set: MutableFieldSet = {};
+  for (const [element, below] of Object.entries(json)) {
+    const node = decodeFieldsV1(below, depth + 1);
+    const canonical = element === selfElement ? selfElement : canonicalElement(element);
+    if (canonical !== undefined) set[canonical] = node;
+  }
+  // A path that is only itself is written without the dot.
+  if (depth > 0 && set[selfElement] !== undefined && Object.keys(set).length === 1) return emptySet;
+  return set;
+}
+
+/** The set with its elements in Kubernetes' order; itself when they are already. */
+export function encodeFieldsV1(set: FieldSet): FieldSet {
+  if (isEmptySet(set)) return set;
+  const elements = Object.keys(set);
+  const sorted = elements.length === 1 ? elements : sortElements(elements);
+  let changed = sorted !== elements;
+  const result: MutableFieldSet = {};
+  for (const element of sorted) {
+    const node = set[element] ?? emptySet;
+    const encoded = encodeFieldsV1(node);
+    if (encoded !== node) changed = true;
+    result[element] = encoded;
+  }
+  return changed ? result : set;
+}
+
+/** The same array when it is in order. */
+function sortElements(elements: readonly string[]): readonly string[] {
+  const parsed = elements.map(parseElement);
+  const inOrder = parsed.every((element, index) => {
+    const before: ParsedElement | undefined = parsed[index - 1];
+    return before === undefined || compareElements(before, element) <= 0;
+  });
+  return inOrder ? elements : parsed.sort(compareElements).map(({ element }) => element);
+}

@@ -1,0 +1,61 @@
+/** The fields that nobody manages: what the server sets, and what an endpoint does not write. */
+import type { FieldSet } from './field-set.js';
+import { setOf } from './field-set.js';
+import type { MergeType } from './merge-type.js';
+import { fieldElement } from './path-element.js';
+
+/** Which part of an object a request writes. */
+export type WrittenPart = 'main' | 'status' | 'finalize';
+
+const ofTheServer: readonly (readonly string[])[] = [
+  ['apiVersion'],
+  ['kind'],
+  ...[
+    'name',
+    'namespace',
+    'creationTimestamp',
+    'selfLink',
+    'uid',
+    'generation',
+    'managedFields',
+    'resourceVersion',
+  ].map((name) => ['metadata', name]),
+];
+
+const caches = new WeakMap<MergeType, Map<string, FieldSet>>();
+
+/**
+ * The fields of a kind that a write of `part` leaves alone, or that are never tracked. With `hasStatus`, status has an
+ * endpoint of its own.
+ */
+export function unmanagedFields(type: MergeType, part: WrittenPart, hasStatus: boolean): FieldSet {
+  let cache = caches.get(type);
+  if (cache === undefined) {
+    cache = new Map();
+    caches.set(type, cache);
+  }
+  const key = `${part} ${String(hasStatus)}`;
+  let set = cache.get(key);
+  if (set === undefined) {
+    const paths = [...ofTheServer, ...foreignFields(type, part, hasStatus)];
+    set = setOf(...paths.map((path) => path.map(fieldElement)));
+    cache.set(key, set);
+  }
+  return set;
+}
+
+function foreignFields(type: MergeType, part: WrittenPart, hasStatus: boolean): readonly string[][] {
+  const all = type.kind === 'struct' ? [...type.fields.keys()] : [];
+  switch (part) {
+    case 'main':
+      return hasStatus ? [['status']] : [];
+    case 'status':
+      return [
+        ...all.filter((name) => name !== 'metadata' && name !== 'status').map((name) => [name]),
+        ['metadata', 'ownerReferences'],
+        ['metadata', 'deletionTimestamp'],
+      ];
+    case 'finalize':
+      return all.filter((name) => name !== 'spec').map((name) => [name]);
+  }
+}
