@@ -120,24 +120,29 @@ export function openEnvelope(bytes: Uint8Array): OpenedEnvelope {
       'provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]',
     );
   const reader = new WireReader(bytes.subarray(magic.length));
-  let apiVersion = '';
-  let kind = '';
+  let type: TypeMeta = { apiVersion: '', kind: '' };
   let message: Uint8Array = new Uint8Array();
   while (reader.next()) {
-    if (reader.number === 1) {
-      const end = reader.enter();
-      while (reader.next()) {
-        if (reader.number === 1) apiVersion = readText(reader);
-        else if (reader.number === 2) kind = readText(reader);
-        else reader.skip();
-      }
-      reader.leave(end);
-    } else if (reader.number === 2) {
+    if (reader.number === 1) type = readTypeMeta(reader);
+    else if (reader.number === 2) {
       reader.expect(wireTypes.bytes);
       message = reader.bytes();
     } else reader.skip();
   }
-  return { apiVersion, kind, message };
+  return { ...type, message };
+}
+
+function readTypeMeta(reader: WireReader): TypeMeta {
+  let apiVersion = '';
+  let kind = '';
+  const end = reader.enter();
+  while (reader.next()) {
+    if (reader.number === 1) apiVersion = readText(reader);
+    else if (reader.number === 2) kind = readText(reader);
+    else reader.skip();
+  }
+  reader.leave(end);
+  return { apiVersion, kind };
 }
 
 function readText(reader: WireReader): string {

@@ -1,9 +1,8 @@
 /** DELETE of a collection: every object that the selectors name, each as a DELETE of its own. */
 import { isStatusError } from '../../api/status-error.js';
-import { respondJson } from '../http/respond.js';
-import { apiVersionOf } from '../storage/object-codec.js';
 import type { Handler } from './context.js';
 import { deleteObject, readDeleteOptions } from './delete.js';
+import { respondList } from './represent.js';
 import { readSelection } from './selection.js';
 
 const parallel = 16;
@@ -27,10 +26,5 @@ export const handleDeleteCollection: Handler = async (request) => {
       }),
     );
   }
-  respondJson(exchange, 200, {
-    kind: `${served.definition.kind}List`,
-    apiVersion: apiVersionOf(served.definition),
-    metadata: { resourceVersion: String(revision) },
-    items: selected.map((item) => item.object),
-  });
+  await respondList(request, selected, { resourceVersion: String(revision) });
 };

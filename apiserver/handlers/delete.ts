@@ -2,7 +2,7 @@
 import type { DeleteOptions } from '../../api/generated/meta-v1.js';
 import type { KubernetesObject } from '../../api/objects.js';
 import { conflict, StatusError } from '../../api/status-error.js';
-import { respondJson } from '../http/respond.js';
+import { respondStatus } from '../http/respond.js';
 import { subjectOf } from '../storage/error-subject.js';
 import type { Handler, ResourceRequest } from './context.js';
 import { decideDeletion } from './deletion.js';
@@ -15,7 +15,7 @@ export const handleDelete: Handler = async (request) => {
   const options = await readDeleteOptions(request);
   const { object, deleted } = await deleteObject(request, path.name, options);
   if (deleted && served.strategy.returnsDeletedObject !== true)
-    respondJson(request.exchange, 200, deletedStatus(served.definition, object));
+    await respondStatus(request.exchange, 200, deletedStatus(served.definition, object));
   else await respondObject(request, 200, object);
 };
 

@@ -7,7 +7,7 @@ import type { Handler, ResourceRequest } from './context.js';
 import { decodeContinue, encodeContinue } from './continue-token.js';
 import type { ContinuePoint } from './continue-token.js';
 import { waitForRevision } from './wait-for-revision.js';
-import type { ListHead } from './represent.js';
+import type { ListHead } from './stream-list.js';
 import { respondList } from './represent.js';
 import { readInteger, readResourceVersion } from './request-options.js';
 import type { Selection } from './selection.js';

@@ -1,5 +1,6 @@
 /** From a request's body to an object of its kind: type checks, unknown fields, warnings, defaults. */
 import type { KubernetesObject } from '../../api/objects.js';
+import { decodeProtobuf } from '../../api/protobuf/envelope.js';
 import type { ResourceDefinition } from '../../api/resources.js';
 import {
   decodeObject,
@@ -15,29 +16,15 @@ import { readObjectBody } from '../http/body.js';
 import type { Exchange } from '../http/exchange.js';
 import { addWarning } from '../http/respond.js';
 import { apiVersionOf } from '../storage/object-codec.js';
-import type { ProtobufReader } from '../protobuf/read-object.js';
 import type { ResourceRequest } from './context.js';
 import { readFieldValidation } from './request-options.js';
 
 /** Reads the body as the kind of the resource. Throws BadRequest and UnsupportedMediaType. */
 export async function readResourceObject(request: ResourceRequest): Promise<KubernetesObject> {
   const { schema } = request.parts;
-  const body = await readObjectBody(request.exchange, (bytes) => readProtobuf(schema, bytes));
+  const body = await readObjectBody(request.exchange, (bytes) => decodeProtobuf(schema, bytes));
   if (body === undefined) throw emptyBody();
   return decodeResource(request, body);
-}
-
-const protobufReaders = new WeakMap<Schema, ProtobufReader>();
-
-/** The reader is loaded when the first client sends protobuf. */
-async function readProtobuf(schema: Schema, bytes: Uint8Array, typeName?: string): Promise<unknown> {
-  let reader = protobufReaders.get(schema);
-  if (reader === undefined) {
-    const module = await import('../protobuf/read-object.js');
-    reader = new module.ProtobufReader(schema);
-    protobufReaders.set(schema, reader);
-  }
-  return reader.read(bytes, typeName);
 }
 
 export function emptyBody(): StatusError {
@@ -114,7 +101,7 @@ export async function readSubresourceObject<T>(
   schema: Schema,
   schemaName: string,
 ): Promise<T | undefined> {
-  const body = await readObjectBody(exchange, (bytes) => readProtobuf(schema, bytes, schemaName));
+  const body = await readObjectBody(exchange, (bytes) => decodeProtobuf(schema, bytes, schemaName));
   if (body === undefined) return undefined;
   if (typeof body.value !== 'object' || body.value === null)
     throw new StatusError('BadRequest', 'the body of the request is not an object');

@@ -1,26 +1,35 @@
 /** Sends objects and collections in the representation that the client asked for. */
 import type { KubernetesObject } from '../../api/objects.js';
 import type { ListMeta } from '../../api/generated/meta-v1.js';
-import type { ResourceDefinition } from '../../api/resources.js';
+import { encodeMessage } from '../../api/protobuf/encode.js';
+import type { TypeMeta } from '../../api/protobuf/envelope.js';
+import { envelop } from '../../api/protobuf/envelope.js';
 import { StatusError } from '../../api/status-error.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Representation } from '../http/negotiation.js';
 import { negotiate } from '../http/negotiation.js';
-import { jsonType, respondJson } from '../http/respond.js';
+import { jsonType, respondJson, respondProtobuf, respondValue } from '../http/respond.js';
 import { apiVersionOf } from '../storage/object-codec.js';
 import type { StoredObject } from '../storage/stored-object.js';
-import type { ResourceRequest } from './context.js';
-
-/** Pieces of a list are handed to the connection in portions of this size, so that others get a turn. */
-const sliceBytes = 64 * 1024;
+import type { ResourceRequest, ServedResource } from './context.js';
+import type { ListHead } from './stream-list.js';
+import { streamJsonList, streamProtobufList } from './stream-list.js';
 
 export function representationOf(exchange: Exchange): Representation {
   return negotiate(exchange.headers.accept);
 }
 
+/** The type's name in the API description. */
+export const partialMetadataName = 'meta/v1.PartialObjectMetadata';
+
 /** What a client sees of an object that it wants in parts. */
 export function partialMetadata(object: KubernetesObject): object {
   return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata };
+}
+
+/** apiVersion and kind, as they stand before the protobuf form of an object. */
+export function typeMetaOf(definition: ServedResource['definition']): TypeMeta {
+  return { apiVersion: apiVersionOf(definition), kind: definition.kind };
 }
 
 type IncludeObject = 'None' | 'Metadata' | 'Object';
@@ -55,38 +64,58 @@ export async function respondObject(
   status: number,
   object: KubernetesObject,
 ): Promise<void> {
-  const { exchange } = request;
-  const representation = representationOf(exchange);
-  switch (representation.as) {
-    case 'object':
-      if (representation.format === 'json') respondJson(exchange, status, object);
-      else await respondYaml(exchange, status, object);
-      return;
-    case 'table':
-      respondJson(exchange, status, await makeTable(request, [object], representation.version));
-      return;
-    case 'metadata':
-      respondJson(exchange, status, partialMetadata(object));
-  }
+  const { schemaName } = request.served.definition;
+  const representation = representationOf(request.exchange);
+  if (representation.as === 'table')
+    respondJson(request.exchange, status, await makeTable(request, [object], representation.version));
+  else await respondPlain(request, status, representation, { schemaName, value: object });
 }
 
-/** Sends a stored object; plain JSON without looking inside. */
+/** Sends an object of another type than the resource: a Scale. Whoever wants it as a Table gets the object. */
+export async function respondSubresource(
+  request: ResourceRequest,
+  status: number,
+  schemaName: string,
+  value: KubernetesObject,
+): Promise<void> {
+  const wanted = representationOf(request.exchange);
+  const representation = wanted.as === 'table' ? ({ as: 'object', format: 'json' } as const) : wanted;
+  await respondPlain(request, status, representation, { schemaName, value });
+}
+
+async function respondPlain(
+  { exchange, parts }: ResourceRequest,
+  status: number,
+  { as, format }: Exclude<Representation, { as: 'table' }>,
+  { schemaName, value }: { readonly schemaName: string; readonly value: KubernetesObject },
+): Promise<void> {
+  const { schema } = parts;
+  await respondValue(
+    exchange,
+    status,
+    format,
+    as === 'object'
+      ? { schema, schemaName, value }
+      : { schema, schemaName: partialMetadataName, value: partialMetadata(value) },
+  );
+}
+
+/** Sends a stored object; JSON without looking inside, protobuf from the bytes that all readers share. */
 export async function respondStored(request: ResourceRequest, stored: StoredObject): Promise<void> {
-  const representation = representationOf(request.exchange);
+  const { exchange, served } = request;
+  const representation = representationOf(exchange);
   if (representation.as === 'object' && representation.format === 'json')
-    request.exchange.respond(200, { 'content-type': jsonType }, stored.served);
+    exchange.respond(200, { 'content-type': jsonType }, stored.served);
+  else if (representation.as === 'object' && representation.format === 'protobuf')
+    respondProtobuf(exchange, 200, envelop(typeMetaOf(served.definition), messageOf(request)(stored)));
   else await respondObject(request, 200, stored.object);
 }
 
-async function respondYaml(exchange: Exchange, status: number, value: unknown): Promise<void> {
-  const yaml = await import('yaml');
-  exchange.respond(status, { 'content-type': 'application/yaml' }, yaml.stringify(value));
-}
-
-export interface ListHead {
-  readonly resourceVersion: string;
-  readonly continue?: string;
-  readonly remainingItemCount?: number;
+/** The protobuf message of a stored object, made once for all who ask for it. */
+export function messageOf({ parts, served }: ResourceRequest): (stored: StoredObject) => Buffer {
+  const encode = (object: KubernetesObject): Buffer =>
+    encodeMessage(parts.schema, served.definition.schemaName, object);
+  return (stored) => stored.message(encode);
 }
 
 /** Sends a collection. */
@@ -95,72 +124,42 @@ export async function respondList(
   items: readonly StoredObject[],
   head: ListHead,
 ): Promise<void> {
-  const { exchange, served } = request;
+  const { exchange, served, parts } = request;
+  const { kind, schemaName } = served.definition;
   const representation = representationOf(exchange);
-  const objects = (): KubernetesObject[] => items.map((item) => item.object);
+  const type = { kind: `${kind}List`, apiVersion: apiVersionOf(served.definition) };
   switch (representation.as) {
     case 'object':
-      if (representation.format === 'json') await streamList(exchange, served.definition, items, head);
+      if (representation.format === 'json') await streamJsonList(exchange, type, head, items);
+      else if (representation.format === 'protobuf')
+        await streamProtobufList(exchange, type, encodeListMeta(request, head), items, messageOf(request));
       else
-        await respondYaml(exchange, 200, {
-          kind: `${served.definition.kind}List`,
-          apiVersion: apiVersionOf(served.definition),
-          metadata: head,
-          items: objects(),
+        await respondValue(exchange, 200, 'yaml', {
+          schema: parts.schema,
+          schemaName: `${schemaName}List`,
+          value: { ...type, metadata: head, items: items.map((item) => item.object) },
         });
       return;
-    case 'table':
-      respondJson(
-        exchange,
-        200,
-        await makeTable(request, objects(), representation.version, { listMeta: head }),
-      );
+    case 'table': {
+      const objects = items.map((item) => item.object);
+      const table = await makeTable(request, objects, representation.version, { listMeta: head });
+      respondJson(exchange, 200, table);
       return;
+    }
     case 'metadata':
-      respondJson(exchange, 200, {
-        kind: 'PartialObjectMetadataList',
-        apiVersion: 'meta.k8s.io/v1',
-        metadata: head,
-        items: objects().map(partialMetadata),
+      await respondValue(exchange, 200, representation.format, {
+        schema: parts.schema,
+        schemaName: `${partialMetadataName}List`,
+        value: {
+          kind: 'PartialObjectMetadataList',
+          apiVersion: 'meta.k8s.io/v1',
+          metadata: head,
+          items: items.map((item) => partialMetadata(item.object)),
+        },
       });
   }
 }
 
-async function streamList(
-  exchange: Exchange,
-  definition: ResourceDefinition,
-  items: readonly StoredObject[],
-  head: ListHead,
-): Promise<void> {
-  const opening = `{"kind":"${definition.kind}List","apiVersion":"${apiVersionOf(definition)}","metadata":${JSON.stringify(head)},"items":[`;
-  let chunks: Uint8Array[] = [Buffer.from(opening)];
-  let length = opening.length;
-  let total = 0;
-  for (const item of items) total += item.record.value.byteLength;
-  const comma = Buffer.from(',');
-  if (total < sliceBytes) {
-    for (const [index, item] of items.entries()) {
-      if (index > 0) chunks.push(comma);
-      chunks.push(...item.servedParts);
-    }
-    chunks.push(Buffer.from(']}'));
-    exchange.respond(200, { 'content-type': jsonType }, Buffer.concat(chunks));
-    return;
-  }
-  const stream = exchange.stream(200, { 'content-type': jsonType });
-  for (const [index, item] of items.entries()) {
-    if (index > 0) chunks.push(comma);
-    chunks.push(...item.servedParts);
-    length += item.record.value.byteLength;
-    if (length < sliceBytes) continue;
-    const more = stream.write(Buffer.concat(chunks));
-    chunks = [];
-    length = 0;
-    if (more) await new Promise((resolve) => setImmediate(resolve));
-    else await stream.drained();
-    if (exchange.signal.aborted) return;
-  }
-  chunks.push(Buffer.from(']}'));
-  stream.write(Buffer.concat(chunks));
-  stream.end();
+function encodeListMeta({ parts }: ResourceRequest, head: ListHead): Buffer {
+  return encodeMessage(parts.schema, 'meta/v1.ListMeta', head);
 }

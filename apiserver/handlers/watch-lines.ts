@@ -1,15 +1,28 @@
-/** The lines of a watch, in the representation that the client asked for. */
+/** The events of a watch, in the representation that the client asked for: lines of JSON, or frames of protobuf. */
 import type { KubernetesObject } from '../../api/objects.js';
 import type { StatusError } from '../../api/status-error.js';
+import { encodeMessage } from '../../api/protobuf/encode.js';
+import { encodeProtobuf, envelop, protobufWatchType, watchFrame } from '../../api/protobuf/envelope.js';
+import { jsonType } from '../http/respond.js';
 import { apiVersionOf } from '../storage/object-codec.js';
 import type { StoredObject, WatchEventType } from '../storage/stored-object.js';
 import type { ResourceRequest } from './context.js';
-import { partialMetadata, readIncludeObject, representationOf } from './represent.js';
+import {
+  messageOf,
+  partialMetadata,
+  partialMetadataName,
+  readIncludeObject,
+  representationOf,
+  typeMetaOf,
+} from './represent.js';
 
 export interface WatchLines {
+  readonly contentType: string;
   event(type: WatchEventType, object: StoredObject): Uint8Array;
   /** How far the watch has come; `initialEventsEnd` marks the end of the state that it began with. */
   bookmark(revision: number, initialEventsEnd: boolean): Uint8Array;
+  /** The last event of a watch that cannot go on. */
+  error(error: StatusError): Uint8Array;
 }
 
 export async function createWatchLines(request: ResourceRequest): Promise<WatchLines> {
@@ -17,7 +30,9 @@ export async function createWatchLines(request: ResourceRequest): Promise<WatchL
   const { definition } = request.served;
   switch (representation.as) {
     case 'object':
+      if (representation.format === 'protobuf') return protobufLines(request);
       return {
+        ...jsonLines,
         event: (type, object) => object.watchLine(type),
         bookmark: (revision, end) =>
           line('BOOKMARK', {
@@ -27,7 +42,9 @@ export async function createWatchLines(request: ResourceRequest): Promise<WatchL
           }),
       };
     case 'metadata':
+      if (representation.format === 'protobuf') return protobufMetadataLines(request);
       return {
+        ...jsonLines,
         event: (type, { object }) => line(type, partialMetadata(object)),
         bookmark: (revision, end) =>
           line('BOOKMARK', {
@@ -57,6 +74,7 @@ async function tableLines(request: ResourceRequest, version: 'v1' | 'v1beta1'): 
     return made;
   };
   return {
+    ...jsonLines,
     event: (type, { object, revision }) => line(type, table([object], String(revision))),
     bookmark: (revision) => line('BOOKMARK', table([], String(revision))),
   };
@@ -70,9 +88,51 @@ function bookmarkMeta(revision: number, initialEventsEnd: boolean): object {
   };
 }
 
-/** The last line of a watch that cannot go on. */
-export function errorLine(error: StatusError): Uint8Array {
-  return line('ERROR', error.toStatus());
+/** What all watches in JSON have in common. */
+const jsonLines = {
+  contentType: jsonType,
+  error: (error: StatusError) => line('ERROR', error.toStatus()),
+};
+
+/** What all watches in protobuf have in common. */
+function protobufCommon({ parts }: ResourceRequest): Pick<WatchLines, 'contentType' | 'error'> {
+  return {
+    contentType: protobufWatchType,
+    error: (error) => watchFrame('ERROR', encodeProtobuf(parts.schema, 'meta/v1.Status', error.toStatus())),
+  };
+}
+
+function protobufLines(request: ResourceRequest): WatchLines {
+  const { parts, served } = request;
+  const { schemaName } = served.definition;
+  const type = typeMetaOf(served.definition);
+  const message = messageOf(request);
+  return {
+    ...protobufCommon(request),
+    event: (eventType, object) =>
+      object.watchFrame(eventType, () => watchFrame(eventType, envelop(type, message(object)))),
+    bookmark: (revision, end) => {
+      const metadata = bookmarkMeta(revision, end);
+      return watchFrame('BOOKMARK', envelop(type, encodeMessage(parts.schema, schemaName, { metadata })));
+    },
+  };
+}
+
+function protobufMetadataLines(request: ResourceRequest): WatchLines {
+  const frame = (type: string, metadata: object): Uint8Array =>
+    watchFrame(
+      type,
+      encodeProtobuf(request.parts.schema, partialMetadataName, {
+        kind: 'PartialObjectMetadata',
+        apiVersion: 'meta.k8s.io/v1',
+        metadata,
+      }),
+    );
+  return {
+    ...protobufCommon(request),
+    event: (type, { object }) => frame(type, object.metadata),
+    bookmark: (revision, end) => frame('BOOKMARK', bookmarkMeta(revision, end)),
+  };
 }
 
 function line(type: string, object: unknown): Uint8Array {

@@ -1,5 +1,5 @@
 /**
- * WATCH: the events of a collection from a revision on, as lines of JSON.
+ * WATCH: the events of a collection from a revision on, as lines of JSON or frames of protobuf.
  *
  * A watcher pulls from the watch cache at the pace of its client: nothing is queued for it but what the connection
  * holds. One that falls behind the cache's ring is told 410 Expired and lists again.
@@ -7,7 +7,6 @@
 import { StatusError } from '../../api/status-error.js';
 import { sleep } from '../../common/clock.js';
 import type { ResponseStream } from '../http/exchange.js';
-import { jsonType } from '../http/respond.js';
 import { StoreError } from '../storage/store.js';
 import type { StoredObject } from '../storage/stored-object.js';
 import type { ResourceEvent } from '../storage/resource-storage.js';
@@ -19,7 +18,7 @@ import { waitForRevision } from './wait-for-revision.js';
 import { selectEvent } from './select-event.js';
 import type { Selection } from './selection.js';
 import { readSelection } from './selection.js';
-import { createWatchLines, errorLine } from './watch-lines.js';
+import { createWatchLines } from './watch-lines.js';
 import type { WatchLines } from './watch-lines.js';
 
 /** A watch without timeoutSeconds ends after this time, or up to twice of it: clients come back spread out. */
@@ -107,7 +106,7 @@ class WatchSession {
   async run(): Promise<void> {
     const { items, revision } = await this.#begin();
     const stream = this.#request.exchange.stream(200, {
-      'content-type': jsonType,
+      'content-type': this.#lines.contentType,
       'cache-control': 'no-cache, private',
     });
     try {
@@ -115,7 +114,7 @@ class WatchSession {
       await this.#follow(stream, revision);
     } catch (error) {
       if (!(error instanceof StoreError && error.code === 'compacted')) throw error;
-      stream.write(errorLine(tooOld(revision, error)));
+      stream.write(this.#lines.error(tooOld(revision, error)));
     } finally {
       stream.end();
     }

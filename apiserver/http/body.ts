@@ -1,5 +1,6 @@
-/** Reads request bodies: bounded, JSON or YAML. */
+/** Reads request bodies: bounded; JSON, YAML or protobuf. */
 import type { Readable } from 'node:stream';
+import { protobufType } from '../../api/protobuf/envelope.js';
 import { StatusError } from '../../api/status-error.js';
 import type { Exchange } from './exchange.js';
 
@@ -54,10 +55,8 @@ export function readBody(body: Readable): Promise<Buffer> {
 const jsonTypes: ReadonlySet<string> = new Set(['', 'application/json']);
 const yamlTypes: ReadonlySet<string> = new Set(['application/yaml', 'application/x-yaml', 'text/yaml']);
 
-export const protobufType = 'application/vnd.kubernetes.protobuf';
-
-/** Turns Kubernetes' protobuf form into JSON; the schema that it needs lives above this folder. */
-export type ReadProtobuf = (bytes: Uint8Array) => Promise<unknown>;
+/** Turns Kubernetes' protobuf form into JSON, by a schema that lives above this folder. */
+export type ReadProtobuf = (bytes: Uint8Array) => unknown;
 
 /** Reads an object from the body. Throws UnsupportedMediaType, BadRequest; undefined for an empty body. */
 export async function readObjectBody(
@@ -73,7 +72,7 @@ export async function readObjectBody(
   }
   const bytes = await readBody(exchange.body);
   if (bytes.length === 0) return undefined;
-  if (type === protobufType) return { value: await readProtobuf(bytes) };
+  if (type === protobufType) return { value: readProtobuf(bytes) };
   return yamlTypes.has(type) ? { value: await parseYamlText(bytes.toString()) } : parseJsonBody(bytes);
 }
 

@@ -1,10 +1,11 @@
-/** What form an answer takes: plain JSON, YAML, a Table, or metadata alone, by the Accept header. */
+/** What form an answer takes: JSON, YAML or protobuf, a Table, or metadata alone, by the Accept header. */
+import { protobufType } from '../../api/protobuf/envelope.js';
 import { StatusError } from '../../api/status-error.js';
 
 export type Representation =
-  | { readonly as: 'object'; readonly format: 'json' | 'yaml' }
+  | { readonly as: 'object'; readonly format: 'json' | 'yaml' | 'protobuf' }
   | { readonly as: 'table'; readonly version: 'v1' | 'v1beta1' }
-  | { readonly as: 'metadata'; readonly list: boolean };
+  | { readonly as: 'metadata'; readonly format: 'json' | 'protobuf'; readonly list: boolean };
 
 interface MediaRange {
   readonly type: string;
@@ -13,14 +14,18 @@ interface MediaRange {
 }
 
 const plain: Representation = { as: 'object', format: 'json' };
+const protobuf: Representation = { as: 'object', format: 'protobuf' };
+/** What Go clients send with every request. */
+const usualProtobuf = `${protobufType},application/json`;
 
 /**
- * The first representation in the client's order that this server has; protobuf is passed over. Throws
- * NotAcceptable when nothing of the header fits.
+ * The first representation in the client's order that this server has. Throws NotAcceptable when nothing of the header
+ * fits.
  */
 export function negotiate(accept: string | undefined): Representation {
   if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json')
     return plain;
+  if (accept === usualProtobuf || accept === protobufType) return protobuf;
   const ranges = parseAccept(accept);
   for (const range of ranges) {
     const found = representationOf(range);
@@ -28,7 +33,7 @@ export function negotiate(accept: string | undefined): Representation {
   }
   throw new StatusError(
     'NotAcceptable',
-    'only the following media types are accepted: application/json, application/yaml',
+    'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf',
   );
 }
 
@@ -53,20 +58,23 @@ function representationOf(range: MediaRange): Representation | undefined {
       ? 'json'
       : range.type === 'application/yaml'
         ? 'yaml'
-        : undefined;
+        : range.type === protobufType
+          ? 'protobuf'
+          : undefined;
   if (format === undefined) return undefined;
   const as = range.parameters.get('as');
   if (as === undefined) return { as: 'object', format };
-  if (format !== 'json' || range.parameters.get('g') !== 'meta.k8s.io') return undefined;
+  if (format === 'yaml' || range.parameters.get('g') !== 'meta.k8s.io') return undefined;
   const version = range.parameters.get('v');
   if (version !== 'v1' && version !== 'v1beta1') return undefined;
   switch (as) {
     case 'Table':
-      return { as: 'table', version };
+      // Tables have no protobuf form.
+      return format === 'json' ? { as: 'table', version } : undefined;
     case 'PartialObjectMetadata':
-      return { as: 'metadata', list: false };
+      return { as: 'metadata', format, list: false };
     case 'PartialObjectMetadataList':
-      return { as: 'metadata', list: true };
+      return { as: 'metadata', format, list: true };
     default:
       return undefined;
   }

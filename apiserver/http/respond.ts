@@ -1,13 +1,63 @@
-/** Answers in the forms that every handler needs: JSON, errors as Status, warnings. */
-import { StatusError } from '../../api/status-error.js';
+/** Answers in the forms that every handler needs: JSON, YAML, protobuf, errors as Status, warnings. */
+import { encodeProtobuf, protobufType } from '../../api/protobuf/envelope.js';
+import { loadSchema } from '../../api/schema/load.js';
+import type { Schema } from '../../api/schema/model.js';
+import { isStatusError, StatusError } from '../../api/status-error.js';
 import type { StoreError } from '../storage/store.js';
 import type { Exchange } from './exchange.js';
+import { negotiate } from './negotiation.js';
 
 export const jsonType = 'application/json';
 
 export function respondJson(exchange: Exchange, status: number, value: unknown): void {
   exchange.respond(status, { 'content-type': jsonType }, JSON.stringify(value));
 }
+
+/** A value of the API with what is needed to write it in every form: the name of its type, `core/v1.Pod`. */
+export interface TypedValue {
+  readonly schema: Schema;
+  readonly schemaName: string;
+  readonly value: object;
+}
+
+/** Sends an object of the API in the format that was agreed on. */
+export async function respondValue(
+  exchange: Exchange,
+  status: number,
+  format: 'json' | 'yaml' | 'protobuf',
+  { schema, schemaName, value }: TypedValue,
+): Promise<void> {
+  switch (format) {
+    case 'json':
+      respondJson(exchange, status, value);
+      return;
+    case 'protobuf':
+      respondProtobuf(exchange, status, encodeProtobuf(schema, schemaName, value));
+      return;
+    case 'yaml': {
+      const yaml = await import('yaml');
+      exchange.respond(status, { 'content-type': 'application/yaml' }, yaml.stringify(value));
+    }
+  }
+}
+
+/** Sends an object that has its envelope already. */
+export function respondProtobuf(exchange: Exchange, status: number, enveloped: Uint8Array): void {
+  exchange.respond(status, { 'content-type': protobufType }, enveloped);
+}
+
+/** Sends a Status that is no error: a Table of it, or its metadata alone, would say nothing, and nobody gets them. */
+export async function respondStatus(exchange: Exchange, status: number, value: object): Promise<void> {
+  const wanted = negotiate(exchange.headers.accept);
+  const format = wanted.as === 'table' ? 'json' : wanted.format;
+  await respondValue(exchange, status, format, {
+    schema: loadSchema(),
+    schemaName: statusSchemaName,
+    value,
+  });
+}
+
+const statusSchemaName = 'meta/v1.Status';
 
 export function respondText(exchange: Exchange, status: number, text: string): void {
   exchange.respond(
@@ -24,16 +74,30 @@ export function respondError(exchange: Exchange, error: StatusError): void {
     return;
   }
   const retryAfter = error.details?.retryAfterSeconds;
+  const inProtobuf = wantsProtobuf(exchange);
   exchange.respond(
     error.code,
     {
-      'content-type': jsonType,
+      'content-type': inProtobuf ? protobufType : jsonType,
       ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
     },
-    JSON.stringify(error.toStatus()),
+    inProtobuf
+      ? encodeProtobuf(loadSchema(), statusSchemaName, error.toStatus())
+      : JSON.stringify(error.toStatus()),
   );
   // The rest of a body that nobody will read would hold the stream open.
   if (!exchange.body.readableEnded) exchange.body.resume();
+}
+
+/** Errors are said in JSON to those who want something that they cannot get, a Table, or YAML. */
+function wantsProtobuf(exchange: Exchange): boolean {
+  try {
+    const wanted = negotiate(exchange.headers.accept);
+    return wanted.as !== 'table' && wanted.format === 'protobuf';
+  } catch (error) {
+    if (isStatusError(error, 'NotAcceptable')) return false;
+    throw error;
+  }
 }
 
 /** A warning that kubectl prints: RFC 7234 code 299. */

@@ -16,6 +16,8 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
   readonly #codec: ObjectCodec<T>;
   #object: T | undefined;
   #line: { readonly type: WatchEventType; readonly bytes: Buffer } | undefined;
+  #message: Buffer | undefined;
+  #frame: { readonly type: WatchEventType; readonly bytes: Buffer } | undefined;
 
   constructor(codec: ObjectCodec<T>, record: StoredRecord, revision: number) {
     this.#codec = codec;
@@ -53,5 +55,17 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
       this.#line = { type, bytes };
     }
     return this.#line.bytes;
+  }
+
+  /** The protobuf message of the object, made by `encode` for the first who asks, and then shared. */
+  message(encode: (object: T) => Buffer): Buffer {
+    // Who wants protobuf often wants nothing else: what is parsed for it is not kept.
+    return (this.#message ??= encode(this.#object ?? this.copy()));
+  }
+
+  /** One protobuf frame of a watch, shared as {@link watchLine} is. */
+  watchFrame(type: WatchEventType, make: () => Buffer): Buffer {
+    if (this.#frame?.type !== type) this.#frame = { type, bytes: make() };
+    return this.#frame.bytes;
   }
 }

@@ -4,7 +4,7 @@ import type { Handler } from '../handlers/context.js';
 import { deleteObject } from '../handlers/delete.js';
 import { readSubresourceObject } from '../handlers/read-object.js';
 import { readDryRun } from '../handlers/request-options.js';
-import { respondJson } from '../http/respond.js';
+import { respondStatus } from '../http/respond.js';
 
 export const handleEviction: Handler = async (request) => {
   const { exchange, parts, path } = request;
@@ -17,7 +17,7 @@ export const handleEviction: Handler = async (request) => {
     ...eviction?.deleteOptions,
     ...(readDryRun(exchange) ? { dryRun: ['All'] } : {}),
   });
-  respondJson(exchange, 201, {
+  await respondStatus(exchange, 201, {
     kind: 'Status',
     apiVersion: 'v1',
     metadata: {},

@@ -9,7 +9,7 @@ import { readPatch } from '../handlers/patch.js';
 import { emptyBody, readSubresourceObject } from '../handlers/read-object.js';
 import { readDryRun } from '../handlers/request-options.js';
 import { changeObject } from '../handlers/update.js';
-import { respondJson } from '../http/respond.js';
+import { respondSubresource } from '../handlers/represent.js';
 import { decodeObject } from '../../api/schema/decode.js';
 
 const schemaName = 'autoscaling/v1.Scale';
@@ -20,9 +20,10 @@ interface Scalable extends KubernetesObject {
   status: { replicas?: number };
 }
 
-export const handleGetScale: Handler = async ({ exchange, served, path }) => {
+export const handleGetScale: Handler = async (request) => {
+  const { exchange, served, path } = request;
   const stored = await served.storage.get(path.namespace, path.name, exchange.signal);
-  respondJson(exchange, 200, scaleOf(stored.object as Scalable));
+  await respondSubresource(request, 200, schemaName, scaleOf(stored.object as Scalable));
 };
 
 export const handleUpdateScale: Handler = async (request) => {
@@ -65,17 +66,27 @@ async function changeScale(
       return changed;
     },
   });
-  respondJson(exchange, 200, scaleOf(updated as Scalable));
+  await respondSubresource(request, 200, schemaName, scaleOf(updated as Scalable));
 }
 
 /** A workload as a Scale. */
-export function scaleOf({ metadata, spec, status }: Scalable): object {
+export function scaleOf({
+  metadata,
+  spec,
+  status,
+}: Scalable): KubernetesObject & { spec: object; status: object } {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
   const selector = spec.selector === undefined ? '' : formatLabelSelector(readSelector(spec.selector));
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
-    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      uid,
+      resourceVersion,
+      creationTimestamp,
+    },
     spec: { replicas: spec.replicas ?? 0 },
     status: { replicas: status.replicas ?? 0, ...(selector === '' ? {} : { selector }) },
   };

@@ -43,12 +43,17 @@ void t.test('Accept', async (t) => {
     }
   };
   const json = '{"as":"object","format":"json"}';
+  const protobuf = '{"as":"object","format":"protobuf"}';
   const cases: readonly (readonly [string | undefined, string])[] = [
     [undefined, json],
     ['*/*', json],
     ['application/json, */*', json],
-    ['application/vnd.kubernetes.protobuf,application/json', json],
-    ['application/vnd.kubernetes.protobuf', 'NotAcceptable'],
+    ['application/vnd.kubernetes.protobuf,application/json', protobuf],
+    ['application/vnd.kubernetes.protobuf', protobuf],
+    ['application/vnd.kubernetes.protobuf;stream=watch, application/json', protobuf],
+    ['application/vnd.kubernetes.protobuf;q=0.5, application/json', json],
+    ['application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io', 'NotAcceptable'],
+    ['application/cbor, application/vnd.kubernetes.protobuf;q=0.8, */*;q=0.1', protobuf],
     ['text/html', 'NotAcceptable'],
     ['application/yaml', '{"as":"object","format":"yaml"}'],
     [
@@ -59,7 +64,11 @@ void t.test('Accept', async (t) => {
     ['application/json;as=Table;v=v2;g=meta.k8s.io, application/json', json],
     [
       'application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
-      '{"as":"metadata","list":false}',
+      '{"as":"metadata","format":"protobuf","list":false}',
+    ],
+    [
+      'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
+      '{"as":"metadata","format":"json","list":true}',
     ],
     ['text/plain;q=0.9, application/json;q=0.5', json],
     ['application/json;q=0', 'NotAcceptable'],
