@@ -1,8 +1,13 @@
 /** Processes are killed under traffic, the supervisor too, and the machine is taken down and up again. */
-import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { arch } from 'node:os';
 import { basename, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import type { Pod } from '../../api/generated/core-v1.js';
+import { goArchitecture } from '../../cli/images/containerd-images.js';
+import { ociArchive } from '../../cli/images/oci-image.js';
+import { buildShippedImages } from '../../cli/images/shipped-images.js';
 import { packageRoot } from '../../common/paths.js';
 import { TestCluster } from '../support/cluster.js';
 import { fetchText, Traffic } from '../support/traffic.js';
@@ -144,6 +149,43 @@ await t.test('up on a running cluster changes nothing and says so', async (t) =>
   const other = await cluster.knarr('up', '--cluster-cidr=10.99.0.0/16');
   t.equal(other.exitCode, 2);
   t.match(other.stderr, /running with --cluster-cidr 10.244.0.0\/16: run knarr down first/);
+});
+
+await t.test('a user loads an image from a gzipped file and runs it', async (t) => {
+  const file = join(t.testdir(), 'mine.tar.gz');
+  const busybox = {
+    binary: readFileSync('/bin/busybox'),
+    commands: ['sh', 'echo'],
+    architecture: goArchitecture(arch()),
+  };
+  const [image] = (await buildShippedImages(busybox)).slice(1);
+  if (image === undefined) throw new Error('no image was built');
+  writeFileSync(file, gzipSync(await ociArchive([{ ...image, name: 'example.test/mine:3' }])));
+  const loaded = await cluster.knarr('image load', file);
+  t.equal(loaded.stdout, 'loaded example.test/mine:3\n', loaded.stderr);
+  t.match((await cluster.knarr('image ls')).stdout, 'example.test/mine:3');
+  const run = [
+    'run',
+    'mine',
+    '--image=example.test/mine:3',
+    '--restart=Never',
+    '--',
+    'sh',
+    '-c',
+    'echo it runs',
+  ];
+  await kubectl.run(run);
+  await until(
+    'it ran',
+    async () => (await kubectl.attempt(['logs', 'mine'])).stdout === 'it runs\n',
+    patienceMs,
+  );
+  await kubectl.run(['delete', 'pod', 'mine']);
+  const damaged = join(t.testdirName, 'damaged.tar');
+  writeFileSync(damaged, 'rubbish');
+  const refused = await cluster.knarr('image load', damaged);
+  t.equal(refused.exitCode, 2);
+  t.match(refused.stderr, 'damaged.tar is not a tar archive of an image');
 });
 
 await t.test('reboot rehearsal: down, then up, and everything is back once', async (t) => {
