@@ -33,13 +33,18 @@ export function wireFormOf(schema: Schema, ref: TypeRef): WireForm {
   }
 }
 
-/** `core/v1.Pod` for `v1` and `Pod`; `core/v1.PodList` for its list. */
+/**
+ * `core/v1.Pod` for `v1` and `Pod`; `core/v1.PodList` for its list. What all groups have, such as Status and DeleteOptions,
+ * is known under each of them.
+ */
 export function schemaNameOf(schema: Schema, apiVersion: string, kind: string): string | undefined {
   const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
   const pkg = schema.packages.find((one) => one.group === group && one.version === version);
   if (pkg === undefined) return undefined;
-  const name = `${pkg.id}.${kind}`;
-  return messageNamed(schema, name) === undefined ? undefined : name;
+  return [`${pkg.id}.${kind}`, `meta/v1.${kind}`].find((name) => {
+    const type = messageNamed(schema, name);
+    return type !== undefined && type.role !== 'type';
+  });
 }
 
 /** The type of a message: one that is described, or the list of a kind. */
