@@ -41,11 +41,10 @@ const zeroes: Readonly<Partial<Record<ScalarType, unknown>>> = {
   double: 0,
 };
 
-function initialValue(schema: Schema, { type, always, keepZero, optional }: FieldDef): unknown {
+function initialValue(schema: Schema, { type, keepZero, pointer }: FieldDef): unknown {
   const named = type.is === 'named' ? schema.types.get(type.name) : undefined;
-  if (always && named?.is === 'object') return build(schema, named);
-  if (!keepZero || optional) return undefined;
-  if (named?.is === 'enum') return '';
-  if (type.is !== 'scalar') return null;
-  return zeroes[type.scalar] ?? null;
+  if (named?.is === 'object' && !pointer) return build(schema, named);
+  if (!keepZero) return undefined;
+  if (named?.is === 'enum' && !pointer) return '';
+  return type.is === 'scalar' && !pointer ? (zeroes[type.scalar] ?? null) : null;
 }

@@ -67,7 +67,7 @@ function mergeLists(type: ListMergeType, live: unknown, config: unknown): unknow
   };
   for (const [index, item] of wanted.entries()) {
     const nextShared = wanted.slice(index).find(({ element }) => currentByElement.has(element));
-    if (nextShared !== undefined) takeUntil(nextShared.element);
+    takeUntil(nextShared?.element);
     const counterpart = currentByElement.get(item.element);
     result.push(type.kind === 'set' ? item.value : mergeObjects(type.of, counterpart?.value, item.value));
     if (counterpart !== undefined && current[at]?.element === item.element) at++;
