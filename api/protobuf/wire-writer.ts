@@ -79,7 +79,9 @@ export class WireWriter {
   }
 
   double(value: number): void {
-    this.#bytes.writeDoubleLE(value, this.#reserve(8));
+    // Reserving may replace the buffer: it comes first.
+    const at = this.#reserve(8);
+    this.#bytes.writeDoubleLE(value, at);
   }
 
   /** Text with its length before it. */
@@ -101,7 +103,8 @@ export class WireWriter {
 
   /** Bytes as they are. */
   raw(value: Uint8Array): void {
-    this.#bytes.set(value, this.#reserve(value.length));
+    const at = this.#reserve(value.length);
+    this.#bytes.set(value, at);
   }
 
   /** Ends (that is, begins) a message whose end was at `length` `end`: puts its size before it. */
