@@ -28,9 +28,10 @@ export class Terminal {
     (this.format === 'json' ? this.#options.err : this.#options.out)(`${text}\n`);
   }
 
-  /** The result for scripts; does nothing in text mode. */
-  json(value: unknown): void {
+  /** The result: `value` for scripts, or what `text` prints for people. Never both. */
+  result(value: unknown, text?: () => void): void {
     if (this.format === 'json') this.#options.out(`${JSON.stringify(value, undefined, 2)}\n`);
+    else text?.();
   }
 
   error(text: string): void {

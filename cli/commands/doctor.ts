@@ -14,19 +14,20 @@ export async function doctor(context: CommandContext): Promise<ExitCode> {
     ...(await checkRuntimeVersions()),
   ];
   const colours = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
-  for (const { name, level, message, remedy } of results) {
-    const mark = terminal.colour(colours[level], level.padEnd(5));
-    terminal.line(
-      `${mark} ${name.padEnd(16)} ${message}${remedy === undefined ? '' : `\n${' '.repeat(23)}→ ${remedy}`}`,
-    );
-  }
   const failed = results.filter(({ level }) => level === 'fail').length;
-  terminal.json({ ok: failed === 0, checks: results });
-  terminal.line();
-  terminal.line(
-    failed === 0
-      ? 'This machine can run Knarr.'
-      : `${String(failed)} of ${String(results.length)} checks failed.`,
-  );
+  terminal.result({ ok: failed === 0, checks: results }, () => {
+    for (const { name, level, message, remedy } of results) {
+      const mark = terminal.colour(colours[level], level.padEnd(5));
+      terminal.line(
+        `${mark} ${name.padEnd(16)} ${message}${remedy === undefined ? '' : `\n${' '.repeat(23)}→ ${remedy}`}`,
+      );
+    }
+    terminal.line();
+    terminal.line(
+      failed === 0
+        ? 'This machine can run Knarr.'
+        : `${String(failed)} of ${String(results.length)} checks failed.`,
+    );
+  });
   return failed === 0 ? exitCodes.ok : exitCodes.failed;
 }

@@ -23,7 +23,7 @@ export async function down(context: CommandContext, options: { readonly purge: b
     ? await withLock(layout, () => stopCluster(stop))
     : await stopCluster(stop);
   if (options.purge) problems.push(...(await purgeCluster({ ...context, ...cluster, say })));
-  terminal.json({ steps, problems });
+  terminal.result({ steps, problems });
   if (problems.length > 0) {
     for (const problem of problems) terminal.error(problem);
     return exitCodes.failed;

@@ -27,24 +27,26 @@ export async function loadImage(context: CommandContext, file: string): Promise<
   }
   const snapshotter = snapshotterOf(await readFile(layout.data.containerdConfig, 'utf8'));
   const names = await importArchive(layout.run.containerdSocket, snapshotter, await openArchive(file));
-  context.terminal.json({ format, images: names });
-  for (const name of names) context.terminal.line(`loaded ${name}`);
+  context.terminal.result({ format, images: names }, () => {
+    for (const name of names) context.terminal.line(`loaded ${name}`);
+  });
   return exitCodes.ok;
 }
 
 export async function listLoadedImages(context: CommandContext): Promise<ExitCode> {
   const { layout } = await findRunning(context);
   const images = await listImages(layout.run.containerdSocket);
-  context.terminal.json(images);
-  context.terminal.table([
-    ['IMAGE', 'DIGEST', 'SIZE', 'PLATFORMS'],
-    ...images.map(({ name, digest, size, platforms }) => [
-      name,
-      digest.slice('sha256:'.length, 'sha256:'.length + 12),
-      size,
-      platforms.join(','),
-    ]),
-  ]);
+  context.terminal.result(images, () => {
+    context.terminal.table([
+      ['IMAGE', 'DIGEST', 'SIZE', 'PLATFORMS'],
+      ...images.map(({ name, digest, size, platforms }) => [
+        name,
+        digest.slice('sha256:'.length, 'sha256:'.length + 12),
+        size,
+        platforms.join(','),
+      ]),
+    ]);
+  });
   return exitCodes.ok;
 }
 

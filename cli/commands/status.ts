@@ -30,18 +30,29 @@ export async function status(context: CommandContext): Promise<ExitCode> {
   const { layout } = await findCluster(context);
   const rows = await readRows(context, layout);
   const isUp = rows.every(({ state }) => state === 'running');
-  terminal.json({
+  const { nodeName: node, nodeIp } = layout.settings;
+  const result = {
     running: isUp,
-    node: layout.settings.nodeName,
-    nodeIp: layout.settings.nodeIp,
+    node,
+    nodeIp,
     server: layout.serverUrl,
     dataDir: layout.data.root,
     processes: rows,
+  };
+  terminal.result(result, () => {
+    if (rows.every(({ state }) => state === 'stopped')) {
+      terminal.line('Knarr is not running: start it with ./knarr up');
+      return;
+    }
+    printRows(context, rows);
+    terminal.line();
+    terminal.line(`Node ${node} (${nodeIp}), API ${layout.serverUrl}, data in ${layout.data.root}`);
+    if (!isUp) terminal.error('not every process runs: knarr up brings back what is missing');
   });
-  if (rows.every(({ state }) => state === 'stopped')) {
-    terminal.line('Knarr is not running: start it with ./knarr up');
-    return exitCodes.failed;
-  }
+  return isUp ? exitCodes.ok : exitCodes.failed;
+}
+
+function printRows({ terminal }: CommandContext, rows: readonly ProcessRow[]): void {
   terminal.table([
     ['PROCESS', 'STATE', 'PID', 'AGE', 'MEMORY', 'RESTARTS', 'PORTS', 'LOG'],
     ...rows.map((row) => [
@@ -55,12 +66,6 @@ export async function status(context: CommandContext): Promise<ExitCode> {
       row.log,
     ]),
   ]);
-  terminal.line();
-  terminal.line(
-    `Node ${layout.settings.nodeName} (${layout.settings.nodeIp}), API ${layout.serverUrl}, data in ${layout.data.root}`,
-  );
-  if (!isUp) terminal.error('not every process runs: knarr up brings back what is missing');
-  return isUp ? exitCodes.ok : exitCodes.failed;
 }
 
 /** From the supervisor, or without one from the pid files. */

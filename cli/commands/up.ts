@@ -258,7 +258,7 @@ function printResult(context: CommandContext, layout: Layout, stages: Stages, wa
       : terminal.colour('bold', `Ready in ${seconds(stages.totalMs)}.`),
   );
   terminal.line('Type next:  ./knarr kubectl get nodes    ./knarr status    ./knarr down');
-  terminal.json({
+  terminal.result({
     alreadyRunning: wasRunning,
     readyMs: Math.round(stages.totalMs),
     node: settings.nodeName,
