@@ -1,8 +1,12 @@
 /** The API server spoken to in protobuf: by hand, and by the Go clients that really do so. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import t from 'tap';
 import { protobufType, protobufWatchType } from '../../api/protobuf/envelope.js';
+import { unpackTool } from '../../cli/kubectl/unpack-kubectl.js';
 import { startFixture } from '../support/apiserver-fixture.js';
 import { protobufClient } from '../support/protobuf-client.js';
+import { until } from '../support/until.js';
 
 const fixture = await startFixture();
 const client = protobufClient(fixture);
@@ -226,6 +230,92 @@ await t.test('JSON first, or preferred, gives JSON', async (t) => {
     const { contentType } = await client.send('GET', `${core}/pods/a`, { accept });
     t.equal(contentType, 'application/json', accept);
   }
+});
+
+await t.test('kubectl reads what it created, both in protobuf', async (t) => {
+  const kubectl = await unpackTool('v1.35', 'kubectl');
+  const run = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await fixture.kubectl(kubectl, args);
+    t.equal(code, 0, `${args.join(' ')} ${code === 0 ? '' : stderr}`);
+    return stdout + stderr;
+  };
+  const spoken = await run('create', 'deployment', 'k', '--image=localhost/knarr/web:1', '--port=80', '-v=8');
+  t.match(
+    spoken,
+    /"Request"[^>]*\tContent-Type: application\/vnd\.kubernetes\.protobuf/,
+    'it sends protobuf',
+  );
+  t.match(
+    spoken,
+    /status="201 Created"[^>]*\tContent-Type: application\/vnd\.kubernetes\.protobuf/,
+    'and gets it',
+  );
+  t.match(await run('describe', 'deployment', 'k'), /Replicas:\s+1 desired[\s\S]*Port:\s+80\/TCP/);
+  await run('create', 'service', 'nodeport', 'k', '--tcp=80:http', '--node-port=30080');
+  t.match(await run('describe', 'service', 'k'), /TargetPort:\s+http\/TCP\nNodePort:\s+80-http\s+30080\/TCP/);
+  await run('create', 'secret', 'generic', 'k', '--from-literal=password=secret');
+  t.match(await run('describe', 'secret', 'k'), /password:\s+6 bytes/);
+  t.match(await run('describe', 'pod', 'a'), /Node:\s+n1[\s\S]*Image:\s+localhost\/knarr\/web:1/);
+  const again = await fixture.kubectl(kubectl, ['create', 'secret', 'generic', 'k']);
+  t.match(again.stderr, /^error: failed to create secret secrets "k" already exists/, 'errors, too');
+});
+
+await t.test('kubectl follows a watch in protobuf', async (t) => {
+  const kubectl = await unpackTool('v1.35', 'kubectl');
+  const child = spawn(kubectl, ['--kubeconfig', fixture.kubeconfig, 'events', '--watch'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'close');
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+  try {
+    for (const reason of ['First', 'Second']) {
+      await fixture.request('POST', '/api/v1/namespaces/default/events', {
+        metadata: { name: `event-${reason.toLowerCase()}` },
+        involvedObject: { kind: 'Pod', name: 'a', namespace: 'default' },
+        reason,
+        message: 'happened',
+        type: 'Normal',
+      });
+      await until(`kubectl shows the event ${reason}`, () => output.includes(`${reason} `), 10_000);
+    }
+  } finally {
+    child.kill();
+    await ended;
+  }
+  t.match(output, /Normal\s+Second\s+Pod\/a\s+happened/);
+});
+
+await t.test('helm keeps its releases in Secrets, which it reads and writes in protobuf', async (t) => {
+  const helm = await unpackTool('v1.35', 'helm');
+  const chart = t.testdir({
+    'Chart.yaml': 'apiVersion: v2\nname: small\nversion: 0.1.0\n',
+    'values.yaml': 'color: blue\n',
+    templates: {
+      'settings.yaml':
+        'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: "{{ .Release.Name }}" }\ndata: { color: "{{ .Values.color }}" }\n',
+    },
+  });
+  const run = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await fixture.kubectl(helm, args);
+    t.equal(code, 0, `${args.join(' ')} ${code === 0 ? '' : stderr}`);
+    return stdout;
+  };
+  const color = async (): Promise<unknown> =>
+    (await fixture.request('GET', `${core}/configmaps/small`)).json['data']?.['color'];
+  await run('install', 'small', chart, '--server-side=false');
+  t.equal(await color(), 'blue');
+  await run('upgrade', 'small', chart, '--server-side=false', '--set', 'color=red');
+  t.equal(await color(), 'red');
+  await run('rollback', 'small', '1', '--server-side=false');
+  t.equal(await color(), 'blue');
+  t.match(JSON.parse(await run('history', 'small', '--output', 'json')), [
+    { revision: 1, status: 'superseded' },
+    { revision: 2, status: 'superseded' },
+    { revision: 3, status: 'deployed' },
+  ]);
+  await run('uninstall', 'small');
+  t.equal(await color(), undefined);
 });
 
 void t.test('nothing went wrong inside', async (t) => {
