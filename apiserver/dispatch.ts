@@ -4,8 +4,9 @@ import { isStatusError, StatusError } from '../api/status-error.js';
 import type { DiscoveryHandler } from './discovery/discovery-handler.js';
 import type { HealthHandler } from './discovery/health-handler.js';
 import type { OpenApiHandler } from './discovery/openapi-handler.js';
-import { authenticate } from './filters/authentication.js';
-import type { UserInfo } from './filters/authentication.js';
+import type { OpenIdHandler } from './discovery/openid-handler.js';
+import type { Authenticator } from './filters/authentication.js';
+import type { UserInfo } from './filters/user-info.js';
 import { forbidden } from './filters/authorization.js';
 import type { Authorizer, RequestAttributes } from './filters/authorization.js';
 import type { Handler, ServedResource, ServerParts } from './handlers/context.js';
@@ -29,9 +30,11 @@ import { findSubresource, verbOfMethod } from './subresources/registry.js';
 
 export interface DispatcherOptions {
   readonly parts: ServerParts;
+  readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
   readonly discovery: DiscoveryHandler;
   readonly openApi: OpenApiHandler;
+  readonly openId: OpenIdHandler;
   readonly health: HealthHandler;
   readonly metrics: ApiServerMetrics;
 }
@@ -64,12 +67,12 @@ export class Dispatcher {
   }
 
   async #answer(exchange: Exchange, upgrade: UpgradeRequest | undefined): Promise<void> {
-    const { parts, metrics } = this.#options;
+    const { parts, metrics, authenticator } = this.#options;
     const startMs = parts.clock.monotonicMs();
     const labels = { verb: exchange.method, group: '', resource: '' };
     let ended = (): void => undefined;
     try {
-      const user = authenticate(exchange);
+      const user = await authenticator.authenticate(exchange);
       const path = parseResourcePath(exchange.path);
       const route = path === undefined ? undefined : this.#route(exchange, path);
       if (path === undefined || route === undefined) {
@@ -119,14 +122,14 @@ export class Dispatcher {
 
   /** Everything that is no resource. */
   async #handlePath(exchange: Exchange, user: UserInfo): Promise<void> {
-    const { discovery, openApi, health, metrics } = this.#options;
+    const { discovery, openApi, openId, health, metrics } = this.#options;
     await this.#authorize({ user, verb: exchange.method.toLowerCase(), path: exchange.path });
     if (exchange.method !== 'GET' && exchange.method !== 'HEAD') {
       if (parseResourcePath(exchange.path) !== undefined) throw noSuchResource();
       throw methodNotAllowed();
     }
     if (await health.handle(exchange)) return;
-    if (discovery.handle(exchange)) return;
+    if (discovery.handle(exchange) || openId.handle(exchange)) return;
     if (exchange.path === '/metrics') {
       exchange.respond(
         200,
@@ -171,6 +174,7 @@ export class Dispatcher {
 }
 
 const rootPaths = [
+  '/.well-known/openid-configuration',
   '/api',
   '/apis',
   '/healthz',
@@ -178,6 +182,7 @@ const rootPaths = [
   '/metrics',
   '/openapi/v2',
   '/openapi/v3',
+  '/openid/v1/jwks',
   '/readyz',
   '/version',
 ];

@@ -4,10 +4,12 @@ import { networkInterfaces } from 'node:os';
 import { runComponent, UsageError } from '../common/component.js';
 import type { ComponentContext } from '../common/component.js';
 import { startApiServer } from './server.js';
+import { declareServiceAccountFlags, readServiceAccountFlags } from './service-account-flags.js';
+import type { ServiceAccountFlags } from './service-account-flags.js';
 import { openStore } from './storage/backends/registry.js';
 import type { StoreOptions } from './storage/backends/registry.js';
 
-interface Flags {
+interface Flags extends ServiceAccountFlags {
   bindAddress: string;
   securePort: string;
   advertiseAddress?: string;
@@ -27,13 +29,14 @@ interface Flags {
   kubeletClientCertificate?: string;
   kubeletClientKey?: string;
   eventTtl: string;
+  disableAdmissionPlugins: string;
 }
 
 await runComponent<Flags>({
   name: 'apiserver',
   description: 'Serves the Kubernetes API over a store.',
   flags: (command) =>
-    command
+    declareServiceAccountFlags(command)
       .option('--bind-address <address>', 'address to listen on', '0.0.0.0')
       .option('--secure-port <port>', 'port of HTTPS', '6443')
       .option('--advertise-address <address>', 'address under which the cluster reaches this server')
@@ -52,7 +55,8 @@ await runComponent<Flags>({
       .option('--kubelet-certificate-authority <file>', 'CA of the kubelets, PEM')
       .option('--kubelet-client-certificate <file>', 'client certificate for kubelets, PEM')
       .option('--kubelet-client-key <file>', 'its key, PEM')
-      .option('--event-ttl <duration>', 'how long Events are kept', '1h'),
+      .option('--event-ttl <duration>', 'how long Events are kept', '1h')
+      .option('--disable-admission-plugins <names>', 'plugins that are left out, comma-separated', ''),
   run,
 });
 
@@ -76,7 +80,9 @@ async function run(flags: Flags, { log, signal, metrics }: ComponentContext): Pr
       store,
       serviceClusterIpRange: flags.serviceClusterIpRange,
       serviceNodePortRange: flags.serviceNodePortRange,
-      eventTtlSeconds: readDurationSeconds(flags.eventTtl),
+      eventTtlSeconds: readDurationSeconds('--event-ttl', flags.eventTtl),
+      serviceAccountTokens: readServiceAccountFlags(flags, readDurationSeconds),
+      disabledAdmissionPlugins: flags.disableAdmissionPlugins.split(',').filter((name) => name !== ''),
       log,
       metrics,
     });
@@ -148,9 +154,9 @@ function readPort(text: string): number {
 }
 
 /** A duration as Go writes it: `1h`, `90m`, `1h30m`. */
-function readDurationSeconds(text: string): number {
+function readDurationSeconds(flag: string, text: string): number {
   const units: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1 };
-  if (!/^(\d+[hms])+$/.test(text)) throw new UsageError(`--event-ttl: ${text} is not a duration such as 1h`);
+  if (!/^(\d+[hms])+$/.test(text)) throw new UsageError(`${flag}: ${text} is not a duration such as 1h`);
   let seconds = 0;
   for (const [, amount = '0', unit = 's'] of text.matchAll(/(\d+)([hms])/g))
     seconds += Number(amount) * (units[unit] ?? 1);

@@ -1,6 +1,6 @@
 /** The API server: its parts, put together over a store. */
 import { Registry } from 'prom-client';
-import { namespaces, resourceDefinitions, services } from '../api/resources.js';
+import { namespaces, resourceDefinitions, serviceAccounts, services } from '../api/resources.js';
 import { loadSchema } from '../api/schema/load.js';
 import type { Clock } from '../common/clock.js';
 import { systemClock } from '../common/clock.js';
@@ -12,6 +12,8 @@ import { Dispatcher } from './dispatch.js';
 import { DiscoveryHandler } from './discovery/discovery-handler.js';
 import { HealthHandler } from './discovery/health-handler.js';
 import { OpenApiHandler } from './discovery/openapi-handler.js';
+import { OpenIdHandler } from './discovery/openid-handler.js';
+import { Authenticator } from './filters/authentication.js';
 import type { Authorizer } from './filters/authorization.js';
 import { authenticatedUsersMayDoAll } from './filters/authorization.js';
 import type { ServedResource, ServerParts } from './handlers/context.js';
@@ -24,6 +26,9 @@ import { ApiServerMetrics } from './metrics.js';
 import { createStrategies } from './resources/registry.js';
 import { ClusterIpRange, NodePortRange } from './resources/service/address-ranges.js';
 import { ServiceAllocator } from './resources/service/service-allocator.js';
+import { findInStorage } from './service-accounts/bound-objects.js';
+import { createServiceAccountTokens } from './service-accounts/service-account-tokens.js';
+import type { ServiceAccountTokenOptions } from './service-accounts/service-account-tokens.js';
 import { ResourceStorage } from './storage/resource-storage.js';
 import type { Store } from './storage/store.js';
 import { WatchCache } from './storage/watch-cache.js';
@@ -42,6 +47,9 @@ export interface ApiServerOptions {
   readonly serviceClusterIpRange: string;
   readonly serviceNodePortRange: string;
   readonly eventTtlSeconds: number;
+  readonly serviceAccountTokens: ServiceAccountTokenOptions;
+  /** Admission plugins that are left out, by name. */
+  readonly disabledAdmissionPlugins?: readonly string[];
   readonly log: Logger;
   readonly clock?: Clock;
   readonly metrics?: Registry;
@@ -137,11 +145,22 @@ function createParts(
   stopping: AbortSignal,
 ): ServerParts {
   const namespaceStorage = resources.of(namespaces).storage;
+  const accountStorage = resources.of(serviceAccounts).storage;
   return {
     schema: loadSchema(),
     resources,
-    admission: createAdmissionChain({
-      findNamespace: async (name) => (await namespaceStorage.find('', name))?.object,
+    admission: createAdmissionChain(
+      {
+        findNamespace: async (name) => (await namespaceStorage.find('', name))?.object,
+        findServiceAccount: async (namespace, name) => (await accountStorage.find(namespace, name))?.object,
+        clock,
+        stopping,
+      },
+      options.disabledAdmissionPlugins,
+    ),
+    tokens: createServiceAccountTokens(options.serviceAccountTokens, {
+      findObject: findInStorage(resources),
+      clock,
     }),
     kubelets: new KubeletConnector(options.kubelet),
     clock,
@@ -158,13 +177,13 @@ function createDispatcher(
 ): Dispatcher {
   const { resources, schema } = parts;
   const definitions = resourceDefinitions.filter((one) => resources.find({ ...one, resource: one.plural }));
+  const serverAddress = (): string => `${options.advertiseAddress}:${port()}`;
   return new Dispatcher({
     parts,
+    authenticator: new Authenticator(parts.tokens.verifier, options.log),
     authorizer: options.authorizer ?? authenticatedUsersMayDoAll,
-    discovery: new DiscoveryHandler({
-      definitions,
-      serverAddress: () => `${options.advertiseAddress}:${port()}`,
-    }),
+    discovery: new DiscoveryHandler({ definitions, serverAddress }),
+    openId: new OpenIdHandler(parts.tokens, serverAddress),
     openApi: new OpenApiHandler(schema, definitions),
     health: new HealthHandler({
       live: {},

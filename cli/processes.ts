@@ -3,7 +3,9 @@
  */
 import { join } from 'node:path';
 import { certificateFile, keyFile } from '../common/pki.js';
+import { signingKeyFile, signingPublicKeyFile } from '../common/signing-key.js';
 import type { Layout } from './layout.js';
+import { serviceAccountKey } from './pki/cluster-certificates.js';
 import type { ProcessDefinition } from './supervisor/supervise.js';
 
 export interface ProcessSources {
@@ -76,6 +78,8 @@ function apiserverFlags(layout: Layout): string[] {
       ? { 'data-dir': data.store }
       : { 'etcd-servers': store.servers.join(',') }),
     'service-cluster-ip-range': settings.serviceClusterIpRange,
+    'service-account-signing-key-file': signingKeyFile(data.pki, serviceAccountKey),
+    'service-account-key-file': signingPublicKeyFile(data.pki, serviceAccountKey),
     'kubelet-certificate-authority': certificateFile(data.pki, 'ca'),
     'kubelet-client-certificate': certificateFile(data.pki, 'apiserver-kubelet-client'),
     'kubelet-client-key': keyFile(data.pki, 'apiserver-kubelet-client'),

@@ -28,6 +28,7 @@ import { ProbeManager } from './probes/probe-manager.js';
 import { RuntimeState } from './runtime-state/runtime-state.js';
 import { startKubeletServer } from './server/kubelet-server.js';
 import { PodLookup } from './server/pod-lookup.js';
+import { TokenManager } from './service-accounts/token-manager.js';
 import type { StartupGate } from './startup/gate.js';
 import { StatusManager } from './status/status-manager.js';
 import { readTerminationMessage } from './status/termination-message.js';
@@ -132,6 +133,7 @@ export async function runKubelet(
     await workers.stopped();
     podServices.probes.stop();
     await podServices.objects.stop();
+    podServices.tokens.stop();
     await podServices.statuses.idle();
     await server.close();
   }
@@ -164,6 +166,14 @@ function assemble(
   const objects = new ReferencedObjectCache({ client, clock, log }, (uids) => {
     link.workers?.pokeForObjects(uids);
   });
+  const tokens = new TokenManager({
+    client,
+    clock,
+    log,
+    onDue: (uid) => {
+      link.workers?.pokeForObjects([uid]);
+    },
+  });
   const probes = new ProbeManager({
     runtime,
     clock,
@@ -181,6 +191,7 @@ function assemble(
     objects: {
       configMap: ({ metadata }, name) => objects.configMaps.get(metadata.namespace, name, metadata.uid),
       secret: ({ metadata }, name) => objects.secrets.get(metadata.namespace, name, metadata.uid),
+      token: (pod, projection, file) => tokens.get(pod, projection, file),
     },
   });
   const podClient = client.resource(pods);
@@ -199,6 +210,7 @@ function assemble(
     folders,
     cgroups,
     objects,
+    tokens,
     listServices: async (until) => {
       if (!serviceInformer.synced) await serviceInformer.whenSynced(until);
       return serviceInformer.list();

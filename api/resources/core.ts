@@ -32,6 +32,7 @@ export const secrets = define<core.Secret>('core/v1', 'namespaced', 'Secret', { 
 export const serviceAccounts = define<core.ServiceAccount>('core/v1', 'namespaced', 'ServiceAccount', {
   plural: 'serviceaccounts',
   shortNames: ['sa'],
+  subresources: ['token'],
 });
 export const endpoints = define<core.Endpoints>('core/v1', 'namespaced', 'Endpoints', {
   plural: 'endpoints',

@@ -4,7 +4,7 @@
  */
 import type { KubernetesObject } from '../../api/objects.js';
 import type { ResourceDefinition } from '../../api/resources.js';
-import type { UserInfo } from '../filters/authentication.js';
+import type { UserInfo } from '../filters/user-info.js';
 
 export interface AdmissionRequest {
   readonly operation: 'CREATE' | 'UPDATE' | 'DELETE';

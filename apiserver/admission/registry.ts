@@ -1,20 +1,32 @@
 /** The admission plugins in the order in which they run. A new one is a file and a line here. */
 import type { Namespace } from '../../api/generated/core-v1.js';
+import { UsageError } from '../../common/usage-error.js';
 import { AdmissionChain } from './admission.js';
+import type { AdmissionPlugin } from './admission.js';
 import { defaultTolerationSeconds } from './default-toleration-seconds.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { priority } from './priority.js';
 import { serviceAccount } from './service-account.js';
+import type { ServiceAccountDependencies } from './service-account.js';
 
-export interface AdmissionDependencies {
+export interface AdmissionDependencies extends ServiceAccountDependencies {
   readonly findNamespace: (name: string) => Promise<Namespace | undefined>;
 }
 
-export function createAdmissionChain(dependencies: AdmissionDependencies): AdmissionChain {
-  return new AdmissionChain([
+/** Throws UsageError when `disabled` names what is no plugin. */
+export function createAdmissionChain(
+  dependencies: AdmissionDependencies,
+  disabled: readonly string[] = [],
+): AdmissionChain {
+  const plugins: readonly AdmissionPlugin[] = [
     namespaceLifecycle(dependencies.findNamespace),
-    serviceAccount,
+    serviceAccount(dependencies),
     defaultTolerationSeconds,
     priority,
-  ]);
+  ];
+  for (const name of disabled) {
+    if (!plugins.some((plugin) => plugin.name === name))
+      throw new UsageError(`--disable-admission-plugins: there is no plugin ${name}`);
+  }
+  return new AdmissionChain(plugins.filter(({ name }) => !disabled.includes(name)));
 }

@@ -1,6 +1,6 @@
 /** Who may do what. One interface, so that RBAC and the Node authorizer can take this place. */
 import { StatusError } from '../../api/status-error.js';
-import type { UserInfo } from './authentication.js';
+import type { UserInfo } from './user-info.js';
 
 /** What is asked for, in the terms of Kubernetes' SubjectAccessReview. */
 export interface RequestAttributes {

@@ -5,13 +5,14 @@ import type { Schema } from '../../api/schema/model.js';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { AdmissionChain } from '../admission/admission.js';
-import type { UserInfo } from '../filters/authentication.js';
+import type { UserInfo } from '../filters/user-info.js';
 import type { Exchange } from '../http/exchange.js';
 import type { ResourcePath } from '../http/route.js';
 import type { UpgradeRequest } from '../http/listener.js';
 import type { Strategy } from '../resources/strategy.js';
 import type { ResourceStorage } from '../storage/resource-storage.js';
 import type { KubeletConnector } from '../kubelet-proxy/kubelet-connector.js';
+import type { ServiceAccountTokens } from '../service-accounts/service-account-tokens.js';
 
 /** A kind as this server serves it. */
 export interface ServedResource<T extends KubernetesObject = KubernetesObject> {
@@ -56,6 +57,7 @@ export interface ServerParts {
   readonly resources: ResourceTable;
   readonly admission: AdmissionChain;
   readonly kubelets: KubeletConnector;
+  readonly tokens: ServiceAccountTokens;
   readonly clock: Clock;
   readonly log: Logger;
   /** Aborts when the server stops: watches end. */

@@ -8,6 +8,7 @@ import { handleEviction } from './eviction.js';
 import { handlePodLogs } from './pod-logs.js';
 import { handlePodAttach, handlePodExec, handlePodPortForward } from './pod-streams.js';
 import { handleGetScale, handlePatchScale, handleUpdateScale } from './scale.js';
+import { handleTokenRequest } from './service-account-token.js';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH';
 
@@ -38,6 +39,11 @@ const eviction: Subresource = {
   kind: { group: 'policy', version: 'v1', kind: 'Eviction' },
   handlers: { POST: handleEviction },
 };
+const token: Subresource = {
+  name: 'token',
+  kind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
+  handlers: { POST: handleTokenRequest },
+};
 const log: Subresource = { name: 'log', handlers: { GET: handlePodLogs } };
 const exec = connectable('exec', 'PodExecOptions', handlePodExec);
 const attach = connectable('attach', 'PodAttachOptions', handlePodAttach);
@@ -48,7 +54,7 @@ function connectable(name: string, kind: string, handler: Handler): Subresource 
   return { name, kind: { group: '', version: 'v1', kind }, handlers: { GET: handler, POST: handler } };
 }
 
-const all = [status, scale, finalize, binding, eviction, log, exec, attach, portforward];
+const all = [status, scale, finalize, binding, eviction, token, log, exec, attach, portforward];
 const byName = new Map(all.map((one) => [one.name, one]));
 
 /** The subresource of that name; whether a kind has it stands in its definition. */

@@ -5,6 +5,9 @@
  */
 import type { CertificateRequest, PkiRequest } from '../../common/pki.js';
 
+/** Name of the key pair that signs tokens of service accounts, in the pki folder. */
+export const serviceAccountKey = 'sa';
+
 export interface ClusterIdentity {
   readonly nodeName: string;
   readonly nodeIp: string;

@@ -3,13 +3,14 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pki } from '../../common/pki.js';
 import { ensurePki } from '../../common/pki.js';
+import { ensureSigningKey } from '../../common/signing-key.js';
 import type { Snapshotter } from '../containerd/containerd-config.js';
 import { containerdConfig, hasSysResource } from '../containerd/containerd-config.js';
 import { gatewayOf } from '../host/routes.js';
 import { renderKubeconfig } from '../kubeconfig/render-kubeconfig.js';
 import type { Layout } from '../layout.js';
 import { contextName } from '../layout.js';
-import { clientCertificates, clusterCertificates } from '../pki/cluster-certificates.js';
+import { clientCertificates, clusterCertificates, serviceAccountKey } from '../pki/cluster-certificates.js';
 import { kubeconfigOf } from '../processes.js';
 import { runCommand, tryCommand } from '../run-command.js';
 
@@ -31,7 +32,9 @@ export async function makeFolders(layout: Layout): Promise<void> {
 /** Idempotent; see {@link ensurePki}. Writes a kubeconfig for each client beside. */
 export async function prepareCertificates(layout: Layout, now: number): Promise<Pki> {
   const { nodeName, nodeIp, clusterCidr, serviceClusterIpRange } = layout.settings;
-  const pki = await ensurePki(
+  // Searching for primes takes longer than all certificates: in the meantime they are made.
+  const signing = ensureSigningKey(layout.data.pki, serviceAccountKey);
+  const making = ensurePki(
     layout.data.pki,
     clusterCertificates(
       {
@@ -44,6 +47,7 @@ export async function prepareCertificates(layout: Layout, now: number): Promise<
       now,
     ),
   );
+  const [pki] = await Promise.all([making, signing]);
   for (const client of Object.keys(clientCertificates(nodeName))) {
     await writeIfChanged(kubeconfigOf(layout, client), clientKubeconfig(layout, pki, client), 0o600);
   }

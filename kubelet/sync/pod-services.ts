@@ -11,6 +11,7 @@ import type { ImageManager } from '../images/image-manager.js';
 import type { ReferencedObjectCache } from '../pods/referenced-object-cache.js';
 import type { ProbeManager } from '../probes/probe-manager.js';
 import type { RuntimeState } from '../runtime-state/runtime-state.js';
+import type { TokenManager } from '../service-accounts/token-manager.js';
 import type { StartupGate } from '../startup/gate.js';
 import type { StatusManager } from '../status/status-manager.js';
 import type { PodFolders } from '../volumes/pod-folders.js';
@@ -34,6 +35,7 @@ export interface PodServices {
   readonly folders: PodFolders;
   readonly cgroups: CgroupManager;
   readonly objects: ReferencedObjectCache;
+  readonly tokens: TokenManager;
   /** All Services, once they are known. */
   readonly listServices: (signal: AbortSignal) => Promise<readonly Service[]>;
   readonly dns: ClusterDns;

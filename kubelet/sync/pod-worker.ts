@@ -275,6 +275,7 @@ export class PodWorker {
     statuses.forget(uid);
     this.#services.images.forgetPod(uid);
     this.#services.objects.release(uid);
+    this.#services.tokens.forget(uid);
   }
 
   #known(): { uid: string; namespace: string; name: string } {

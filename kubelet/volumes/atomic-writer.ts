@@ -25,6 +25,8 @@ export interface VolumeFile {
   readonly data: Uint8Array;
   /** Permission bits. */
   readonly mode: number;
+  /** The user that owns the file; root when absent. */
+  readonly ownerId?: number;
 }
 
 /** Relative paths, `/` as separator, without `..`. */
@@ -66,7 +68,7 @@ function checkPath(path: string): void {
 async function writeOne(path: string, file: VolumeFile, groupId: number | undefined): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   await writeFile(path, file.data);
-  if (groupId !== undefined) await chown(path, 0, groupId);
+  if (groupId !== undefined || file.ownerId !== undefined) await chown(path, file.ownerId ?? 0, groupId ?? 0);
   // Set last and on its own: the umask must not count.
   await chmod(path, groupId === undefined ? file.mode : file.mode | 0o440);
 }

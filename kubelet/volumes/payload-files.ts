@@ -5,6 +5,7 @@ import type {
   KeyToPath,
   Pod,
   Secret,
+  ServiceAccountTokenProjection,
   VolumeProjection,
 } from '../../api/generated/core-v1.js';
 import { fieldValue, resourceValue } from '../environment/downward-api.js';
@@ -98,6 +99,33 @@ function downwardValue({ pod, facts }: VolumeContext, item: DownwardAPIVolumeFil
   return resourceValue(container, facts, selector);
 }
 
+/** The token is readable by all users of the containers, or by those alone that the Pod names. */
+async function tokenFile(
+  context: VolumeContext,
+  projection: ServiceAccountTokenProjection,
+  mode: number,
+): Promise<VolumeFiles> {
+  const { pod, groupId } = context;
+  const token = await context.token(projection);
+  const ownerId = onlyUserOf(pod);
+  const isPrivate = ownerId !== undefined || groupId !== undefined;
+  const file: VolumeFile = {
+    data: Buffer.from(token, 'utf8'),
+    mode: isPrivate ? 0o600 : mode,
+    ...(ownerId === undefined ? {} : { ownerId }),
+  };
+  return new Map([[projection.path, file]]);
+}
+
+/** The user as whom all containers run, where the Pod says so. */
+function onlyUserOf({ spec }: Pod): number | undefined {
+  const ofPod = spec.securityContext?.runAsUser;
+  const users = [...(spec.initContainers ?? []), ...spec.containers].map(
+    ({ securityContext }) => securityContext?.runAsUser ?? ofPod,
+  );
+  return new Set(users).size === 1 ? users[0] : undefined;
+}
+
 export async function projectedFiles(
   context: VolumeContext,
   sources: readonly VolumeProjection[],
@@ -115,7 +143,7 @@ async function filesOfSource(
   source: VolumeProjection,
   mode: number,
 ): Promise<VolumeFiles> {
-  const { configMap, secret, downwardAPI } = source;
+  const { configMap, secret, downwardAPI, serviceAccountToken } = source;
   if (configMap !== undefined) {
     const selection = { items: configMap.items, optional: configMap.optional === true, mode };
     return configMapFiles(context, configMap.name ?? '', selection);
@@ -125,6 +153,7 @@ async function filesOfSource(
     return secretFiles(context, secret.name ?? '', selection);
   }
   if (downwardAPI !== undefined) return downwardFiles(context, downwardAPI.items ?? [], mode);
+  if (serviceAccountToken !== undefined) return tokenFile(context, serviceAccountToken, mode);
   const kind = Object.keys(source)[0] ?? 'empty';
   throw new VolumeError(`projected volumes do not support the source ${kind} yet`);
 }

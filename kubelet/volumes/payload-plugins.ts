@@ -73,7 +73,10 @@ export const downwardApiVolumes = payloadPlugin({
 
 export const projectedVolumes = payloadPlugin({
   folderName: 'kubernetes.io~projected',
-  inMemory: (volume) => volume.projected?.sources?.some((source) => source.secret !== undefined) === true,
+  inMemory: (volume) =>
+    volume.projected?.sources?.some(
+      ({ secret, serviceAccountToken }) => secret !== undefined || serviceAccountToken !== undefined,
+    ) === true,
   supports: (volume) => volume.projected !== undefined,
   files: (context) => {
     const { sources, defaultMode } = context.volume.projected ?? {};

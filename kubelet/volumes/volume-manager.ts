@@ -3,7 +3,8 @@
  * everything when the Pod is gone. What is mounted is read from the kernel, so a restarted kubelet needs no memory.
  */
 import { rm } from 'node:fs/promises';
-import type { ConfigMap, Pod, Secret } from '../../api/generated/core-v1.js';
+import { join } from 'node:path';
+import type { ConfigMap, Pod, Secret, ServiceAccountTokenProjection } from '../../api/generated/core-v1.js';
 import type { Clock } from '../../common/clock.js';
 import type { PodFacts } from '../environment/downward-api.js';
 import type { Mounter } from './mounter.js';
@@ -14,6 +15,8 @@ import type { VolumePlugin } from './volume-plugin.js';
 export interface ObjectLookup {
   configMap(pod: Pod, name: string): Promise<ConfigMap | undefined>;
   secret(pod: Pod, name: string): Promise<Secret | undefined>;
+  /** `file` is where the token was written before, by this kubelet or the one before it. */
+  token(pod: Pod, projection: ServiceAccountTokenProjection, file: string): Promise<string>;
 }
 
 export interface VolumeManagerOptions {
@@ -73,17 +76,19 @@ export class VolumeManager {
         );
       }
       if (!wanted(plugin)) return [];
+      const folder = folders.volume(pod.metadata.uid, plugin.folderName, volume.name);
       try {
         const path = await plugin.setUp({
           pod,
           volume,
-          folder: folders.volume(pod.metadata.uid, plugin.folderName, volume.name),
+          folder,
           mounter,
           groupId,
           facts,
           nowMs: clock.now(),
           configMap: (name) => objects.configMap(pod, name),
           secret: (name) => objects.secret(pod, name),
+          token: (projection) => objects.token(pod, projection, join(folder, projection.path)),
         });
         return [[volume.name, path]];
       } catch (error) {

@@ -2,7 +2,13 @@
  * The seam for kinds of volumes: a plugin knows one kind, its name is its folder below a Pod's `volumes`.
  * Plugins are listed in `registry.ts`.
  */
-import type { ConfigMap, Pod, Secret, Volume } from '../../api/generated/core-v1.js';
+import type {
+  ConfigMap,
+  Pod,
+  Secret,
+  ServiceAccountTokenProjection,
+  Volume,
+} from '../../api/generated/core-v1.js';
 import type { PodFacts } from '../environment/downward-api.js';
 import type { Mounter } from './mounter.js';
 
@@ -23,6 +29,8 @@ export interface VolumeContext {
   readonly nowMs: number;
   configMap(name: string): Promise<ConfigMap | undefined>;
   secret(name: string): Promise<Secret | undefined>;
+  /** A token of the Pod's service account that is fresh for a while. Rejects when none can be had. */
+  token(projection: ServiceAccountTokenProjection): Promise<string>;
 }
 
 export interface VolumePlugin {

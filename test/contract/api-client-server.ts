@@ -11,6 +11,7 @@ import { createLogger } from '../../common/log.js';
 import { createRestClient } from '../../client/rest-client.js';
 import type { ApiClient } from '../../client/types.js';
 import { waitForServer } from '../../client/wait-for-server.js';
+import { ensureSigningKey, signingKeyFile } from '../../common/signing-key.js';
 import { testPki } from '../support/pki.js';
 import type { TestPki } from '../support/pki.js';
 
@@ -30,6 +31,7 @@ export interface TestApiServer {
 export async function startTestApiServer(): Promise<TestApiServer> {
   const folder = await mkdtemp(join(tmpdir(), 'knarr-apiserver-'));
   const pki = await testPki(join(folder, 'pki'));
+  await ensureSigningKey(pki.folder, 'sa');
   const port = await freePort();
   const url = `https://127.0.0.1:${port}`;
   const clients: ApiClient[] = [];
@@ -73,6 +75,9 @@ function spawnServer(pki: TestPki, port: number): ChildProcess {
     '--tls-cert-file': pki.certificateFile('apiserver'),
     '--tls-private-key-file': pki.keyFile('apiserver'),
     '--client-ca-file': pki.authorityFile,
+    '--service-account-signing-key-file': signingKeyFile(pki.folder, 'sa'),
+    // There is no controller that makes service accounts.
+    '--disable-admission-plugins': 'ServiceAccount',
     '--storage-backend': 'memory',
     '--log-level': 'warn',
   };

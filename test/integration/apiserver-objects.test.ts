@@ -53,8 +53,11 @@ await t.test('who may ask', async (t) => {
     message:
       'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" at the cluster scope',
   });
-  const token = await request('GET', '/api/v1/pods', undefined, { headers: { authorization: 'Bearer x' } });
-  t.match(token.json, { code: 401, reason: 'Unauthorized' });
+  const headers = { authorization: 'Bearer x' };
+  const byCertificate = await request('GET', '/api/v1/pods', undefined, { headers });
+  t.equal(byCertificate.status, 200, 'a certificate that proves a name is enough');
+  const token = await request('GET', '/api/v1/pods', undefined, { anonymous: true, headers });
+  t.match(token.json, { code: 401, reason: 'Unauthorized', message: 'Unauthorized' });
 });
 
 await t.test('a created pod has everything that Kubernetes fills in', async (t) => {
@@ -68,7 +71,6 @@ await t.test('a created pod has everything that Kubernetes fills in', async (t) 
       restartPolicy: 'Always',
       dnsPolicy: 'ClusterFirst',
       schedulerName: 'default-scheduler',
-      serviceAccountName: 'default',
       terminationGracePeriodSeconds: 30,
       enableServiceLinks: true,
       priority: 0,

@@ -12,6 +12,7 @@ import type { Store } from '../../apiserver/storage/store.js';
 import type { LogFields, Logger } from '../../common/log.js';
 import type { TestPki } from './pki.js';
 import { testPki } from './pki.js';
+import { testTokenOptions } from './signing-key.js';
 
 export interface Answer {
   readonly status: number;
@@ -98,6 +99,9 @@ export async function startFixture(
     serviceClusterIpRange: '10.96.0.0/12',
     serviceNodePortRange: '30000-32767',
     eventTtlSeconds: 3600,
+    serviceAccountTokens: await testTokenOptions(),
+    // There is no controller that makes service accounts; a test that wants the plugin makes them.
+    disabledAdmissionPlugins: ['ServiceAccount'],
     log: recordingLogger(errors),
     ...options,
   });
