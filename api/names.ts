@@ -181,3 +181,25 @@ export function validatePortNumber(value: number): string[] {
 export function validateNamePrefix(check: NameCheck, prefix: string): string[] {
   return check(prefix.endsWith('-') ? `${prefix.slice(0, -1)}a` : prefix);
 }
+
+/** Names of roles and their bindings, which are looser than others: whatever can be one part of a URL's path. */
+export const validatePathSegmentName: NameCheck = (value) => {
+  if (value === '.' || value === '..') return [`may not be '${value}'`];
+  return ['/', '%'].filter((one) => value.includes(one)).map((one) => `may not contain '${one}'`);
+};
+
+const wildcardSubdomain = `\\*\\.${dns1123Subdomain}`;
+
+/** Hosts of Ingresses: a subdomain whose first label is `*`. */
+export const validateWildcardDns1123Subdomain: NameCheck = (value) => {
+  const problems = byteLength(value) > 253 ? [tooLong(253)] : [];
+  if (!matches(wildcardSubdomain, value))
+    problems.push(
+      mismatch(
+        "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+        wildcardSubdomain,
+        '*.example.com',
+      ),
+    );
+  return problems;
+};

@@ -21,9 +21,27 @@ export interface RequestAttributes {
 
 export type Decision = { readonly kind: 'allow' } | { readonly kind: 'deny'; readonly reason: string };
 
+/** What somebody may do, as far as it can be listed. */
+export interface SubjectRules {
+  readonly resourceRules: readonly {
+    readonly verbs: readonly string[];
+    readonly apiGroups?: readonly string[];
+    readonly resources?: readonly string[];
+    readonly resourceNames?: readonly string[];
+  }[];
+  readonly nonResourceRules: readonly {
+    readonly verbs: readonly string[];
+    readonly nonResourceURLs?: readonly string[];
+  }[];
+  /** There may be more that is allowed. */
+  readonly incomplete: boolean;
+}
+
 /** May be asked concurrently. */
 export interface Authorizer {
   authorize(attributes: RequestAttributes): Promise<Decision> | Decision;
+  /** All that a user may do in a namespace; absent where it cannot be listed. */
+  rulesFor?(user: UserInfo, namespace: string): Promise<SubjectRules> | SubjectRules;
 }
 
 /** Paths that tell nothing but whether the server is alive, and its version. */
@@ -35,6 +53,26 @@ export const authenticatedUsersMayDoAll: Authorizer = {
     user.groups.includes('system:authenticated') || (resource === undefined && publicPaths.test(path))
       ? { kind: 'allow' }
       : { kind: 'deny', reason: '' },
+  rulesFor: ({ groups }) =>
+    groups.includes('system:authenticated')
+      ? {
+          resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
+          nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
+          incomplete: false,
+        }
+      : {
+          resourceRules: [],
+          nonResourceRules: [
+            {
+              verbs: ['get'],
+              nonResourceURLs: ['/healthz', '/livez', '/readyz', '/version'].flatMap((path) => [
+                path,
+                `${path}/*`,
+              ]),
+            },
+          ],
+          incomplete: false,
+        },
 };
 
 /** The Forbidden of Kubernetes. */

@@ -7,14 +7,16 @@ const folders: Readonly<Record<string, string>> = {
   endpoints: 'services/endpoints',
   nodes: 'minions',
   replicationcontrollers: 'controllers',
+  'ingresses.networking.k8s.io': 'ingress',
 };
 
 export class KeyLayout {
   readonly #folder: string;
 
   constructor(definition: Pick<ResourceDefinition, 'plural' | 'group'>) {
-    const folder = definition.group === '' ? folders[definition.plural] : undefined;
-    this.#folder = `/registry/${folder ?? definition.plural}/`;
+    const { plural, group } = definition;
+    const folder = folders[group === '' ? plural : `${plural}.${group}`];
+    this.#folder = `/registry/${folder ?? plural}/`;
   }
 
   /** The key of one object; namespace '' for cluster scope. */

@@ -28,6 +28,7 @@ const scale: Subresource = {
   kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
   handlers: { GET: handleGetScale, PUT: handleUpdateScale, PATCH: handlePatchScale },
 };
+const approval: Subresource = { ...status, name: 'approval' };
 const finalize: Subresource = { name: 'finalize', handlers: { PUT: handleUpdate } };
 const binding: Subresource = {
   name: 'binding',
@@ -54,7 +55,11 @@ function connectable(name: string, kind: string, handler: Handler): Subresource 
   return { name, kind: { group: '', version: 'v1', kind }, handlers: { GET: handler, POST: handler } };
 }
 
+<<<<<<< worktree
+const all = [status, approval, scale, finalize, binding, eviction, log, exec, attach, portforward];
+=======
 const all = [status, scale, finalize, binding, eviction, token, log, exec, attach, portforward];
+>>>>>>> tokens
 const byName = new Map(all.map((one) => [one.name, one]));
 
 /** The subresource of that name; whether a kind has it stands in its definition. */

@@ -1,0 +1,108 @@
+/**
+ * Strategies that are loaded with the first request that needs them, one line a kind: rules of kinds that most requests
+ * are not about cost the server's start nothing.
+ */
+import type { KubernetesObject } from '../../api/objects.js';
+import * as resources from '../../api/resources.js';
+import type { ResourceDefinition } from '../../api/resources.js';
+import type { Strategy } from './strategy.js';
+
+export interface LazyStrategy {
+  readonly definition: ResourceDefinition;
+  /** May be called more than once; the module is loaded once. */
+  load(): Promise<Strategy>;
+}
+
+function lazy<T extends KubernetesObject>(
+  definition: ResourceDefinition<T>,
+  load: () => Promise<Strategy<T>>,
+): LazyStrategy {
+  // Safe: a strategy is only ever given objects of its own definition.
+  return { definition, load } as unknown as LazyStrategy;
+}
+
+export const lazyStrategies: readonly LazyStrategy[] = [
+  lazy(resources.roles, async () => (await import('./role/strategy.js')).roleStrategy),
+  lazy(resources.roleBindings, async () => (await import('./role-binding/strategy.js')).roleBindingStrategy),
+  lazy(resources.clusterRoles, async () => (await import('./cluster-role/strategy.js')).clusterRoleStrategy),
+  lazy(
+    resources.clusterRoleBindings,
+    async () => (await import('./cluster-role-binding/strategy.js')).clusterRoleBindingStrategy,
+  ),
+  lazy(
+    resources.storageClasses,
+    async () => (await import('./storage-class/strategy.js')).storageClassStrategy,
+  ),
+  lazy(
+    resources.volumeAttachments,
+    async () => (await import('./volume-attachment/strategy.js')).volumeAttachmentStrategy,
+  ),
+  lazy(resources.csiDrivers, async () => (await import('./csi-driver/strategy.js')).csiDriverStrategy),
+  lazy(resources.csiNodes, async () => (await import('./csi-node/strategy.js')).csiNodeStrategy),
+  lazy(
+    resources.csiStorageCapacities,
+    async () => (await import('./csi-storage-capacity/strategy.js')).csiStorageCapacityStrategy,
+  ),
+  lazy(
+    resources.volumeAttributesClasses,
+    async () => (await import('./volume-attributes-class/strategy.js')).volumeAttributesClassStrategy,
+  ),
+  lazy(resources.ingresses, async () => (await import('./ingress/strategy.js')).ingressStrategy),
+  lazy(
+    resources.ingressClasses,
+    async () => (await import('./ingress-class/strategy.js')).ingressClassStrategy,
+  ),
+  lazy(
+    resources.networkPolicies,
+    async () => (await import('./network-policy/strategy.js')).networkPolicyStrategy,
+  ),
+  lazy(resources.ipAddresses, async () => (await import('./ip-address/strategy.js')).ipAddressStrategy),
+  lazy(resources.serviceCidrs, async () => (await import('./service-cidr/strategy.js')).serviceCidrStrategy),
+  lazy(
+    resources.runtimeClasses,
+    async () => (await import('./runtime-class/strategy.js')).runtimeClassStrategy,
+  ),
+  lazy(
+    resources.mutatingWebhookConfigurations,
+    async () =>
+      (await import('./mutating-webhook-configuration/strategy.js')).mutatingWebhookConfigurationStrategy,
+  ),
+  lazy(
+    resources.validatingWebhookConfigurations,
+    async () =>
+      (await import('./validating-webhook-configuration/strategy.js')).validatingWebhookConfigurationStrategy,
+  ),
+  lazy(
+    resources.validatingAdmissionPolicies,
+    async () => (await import('./validating-admission-policy/strategy.js')).validatingAdmissionPolicyStrategy,
+  ),
+  lazy(
+    resources.validatingAdmissionPolicyBindings,
+    async () =>
+      (await import('./validating-admission-policy-binding/strategy.js'))
+        .validatingAdmissionPolicyBindingStrategy,
+  ),
+  lazy(
+    resources.certificateSigningRequests,
+    async () => (await import('./certificate-signing-request/strategy.js')).certificateSigningRequestStrategy,
+  ),
+  lazy(resources.flowSchemas, async () => (await import('./flow-schema/strategy.js')).flowSchemaStrategy),
+  lazy(
+    resources.priorityLevelConfigurations,
+    async () =>
+      (await import('./priority-level-configuration/strategy.js')).priorityLevelConfigurationStrategy,
+  ),
+  lazy(resources.deviceClasses, async () => (await import('./device-class/strategy.js')).deviceClassStrategy),
+  lazy(
+    resources.resourceClaims,
+    async () => (await import('./resource-claim/strategy.js')).resourceClaimStrategy,
+  ),
+  lazy(
+    resources.resourceClaimTemplates,
+    async () => (await import('./resource-claim-template/strategy.js')).resourceClaimTemplateStrategy,
+  ),
+  lazy(
+    resources.resourceSlices,
+    async () => (await import('./resource-slice/strategy.js')).resourceSliceStrategy,
+  ),
+];
