@@ -147,9 +147,11 @@ await t.test('lists, whole, in chunks, large, and of metadata', async (t) => {
 
 await t.test('a watch is a stream of frames', async (t) => {
   const path = `${core}/pods?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`;
-  const { contentType, events } = await client.watch(path, 4, async () => {
-    await client.send('POST', `${core}/pods`, { body: ['core/v1.Pod', pod('b')] });
-    await client.send('DELETE', `${core}/pods/b?gracePeriodSeconds=0`);
+  const { contentType, events } = await client.watch(path, 4, {
+    meanwhile: async () => {
+      await client.send('POST', `${core}/pods`, { body: ['core/v1.Pod', pod('b')] });
+      await client.send('DELETE', `${core}/pods/b?gracePeriodSeconds=0`);
+    },
   });
   t.equal(contentType, protobufWatchType);
   t.match(events, [
@@ -163,6 +165,20 @@ await t.test('a watch is a stream of frames', async (t) => {
   ]);
   const tooOld = await client.send('GET', `${core}/pods?watch=true&resourceVersion=999999999`);
   t.match(tooOld.object, { kind: 'Status', status: 'Failure', reason: 'Timeout' });
+});
+
+await t.test('metadata alone: what garbage collectors ask for', async (t) => {
+  const accept = `${protobufType};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json`;
+  const expected = {
+    kind: 'PartialObjectMetadata',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: { name: 'a', labels: { app: 'web' } },
+  };
+  const one = await client.send('GET', `${core}/pods/a`, { accept });
+  t.match(one.object, expected);
+  t.equal(one.object['spec'], undefined);
+  const { events } = await client.watch(`${core}/pods?watch=true`, 1, { accept });
+  t.match(events, [{ type: 'ADDED', object: expected }]);
 });
 
 await t.test('all watchers of an event get the same bytes', async (t) => {

@@ -31,13 +31,19 @@ export interface ProtobufRequest {
   readonly raw?: { readonly contentType: string; readonly bytes: Uint8Array };
 }
 
+export interface WatchOptions {
+  readonly accept?: string;
+  /** Runs once the watch has begun. */
+  readonly meanwhile?: () => Promise<unknown>;
+}
+
 export interface ProtobufClient {
   readonly send: (method: string, path: string, request?: ProtobufRequest) => Promise<ProtobufAnswer>;
   /** Resolves with the content type and so many first events; rejects when the watch ends before. */
   readonly watch: (
     path: string,
     count: number,
-    meanwhile?: () => Promise<unknown>,
+    options?: WatchOptions,
   ) => Promise<{ readonly contentType: string; readonly events: readonly ProtobufEvent[] }>;
   readonly close: () => void;
 }
@@ -72,8 +78,8 @@ export function protobufClient({ url, pki }: ApiServerFixture): ProtobufClient {
         },
       };
     },
-    watch: async (path, count, meanwhile) => {
-      const stream = session.request({ ':method': 'GET', ':path': path, accept: protobufType });
+    watch: async (path, count, { accept = protobufType, meanwhile } = {}) => {
+      const stream = session.request({ ':method': 'GET', ':path': path, accept });
       const headers = await headersOf(stream);
       const working = meanwhile?.();
       const events: ProtobufEvent[] = [];
