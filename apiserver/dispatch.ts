@@ -1,6 +1,7 @@
 /** From a request to its handler: which verb, which resource, who asks, and whether he may. */
 import { pods } from '../api/resources.js';
 import { isStatusError, StatusError } from '../api/status-error.js';
+import { findComputed } from './computed/registry.js';
 import type { DiscoveryHandler } from './discovery/discovery-handler.js';
 import type { HealthHandler } from './discovery/health-handler.js';
 import type { OpenApiHandler } from './discovery/openapi-handler.js';
@@ -81,6 +82,7 @@ export class Dispatcher {
         Object.assign(labels, { verb: route.verb, group: path.group, resource: path.resource });
         if (longRunningVerbs.has(route.verb)) ended = metrics.began(labels);
         await this.#authorize(attributesOf(exchange, user, route.verb, path));
+        if (needsStrategy(route.verb, exchange)) await route.served.load?.();
         const request = { exchange, user, path, served: route.served, parts };
         await route.handler(upgrade === undefined ? request : { ...request, upgrade });
       }
@@ -112,7 +114,8 @@ export class Dispatcher {
     if (served === undefined) return undefined;
     if (path.subresource !== '') return subresourceRoute(exchange, path, served);
     const [verb, handler] = verbOf(exchange, path);
-    return { verb, handler, served };
+    if (!served.definition.verbs.includes(verb)) throw methodNotAllowed();
+    return { verb, handler: findComputed(served.definition.schemaName)?.[verb] ?? handler, served };
   }
 
   async #authorize(attributes: RequestAttributes): Promise<void> {
@@ -207,6 +210,13 @@ function verbOf(exchange: Exchange, path: ResourcePath): readonly [string, Handl
       return isObject ? ['delete', handleDelete] : ['deletecollection', handleDeleteCollection];
   }
   throw methodNotAllowed();
+}
+
+const readingVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
+
+/** Reading asks the rules of a kind for nothing but the fields that can be selected by. */
+function needsStrategy(verb: string, exchange: Exchange): boolean {
+  return !readingVerbs.has(verb) || exchange.query.has('fieldSelector');
 }
 
 function wantsWatch(exchange: Exchange, path: ResourcePath): boolean {

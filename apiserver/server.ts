@@ -1,13 +1,19 @@
 /** The API server: its parts, put together over a store. */
 import { Registry } from 'prom-client';
-import { namespaces, resourceDefinitions, serviceAccounts, services } from '../api/resources.js';
+import {
+  namespaces,
+  priorityClasses,
+  resourceDefinitions,
+  serviceAccounts,
+  services,
+} from '../api/resources.js';
 import { loadSchema } from '../api/schema/load.js';
 import type { Clock } from '../common/clock.js';
 import { systemClock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
 import { createAdmissionChain } from './admission/registry.js';
 import { runKubernetesService } from './bootstrap/kubernetes-service.js';
-import { ensureNamespaces } from './bootstrap/system-objects.js';
+import { ensureNamespaces, ensurePriorityClasses } from './bootstrap/system-objects.js';
 import { Dispatcher } from './dispatch.js';
 import { DiscoveryHandler } from './discovery/discovery-handler.js';
 import { HealthHandler } from './discovery/health-handler.js';
@@ -17,12 +23,13 @@ import { Authenticator } from './filters/authentication.js';
 import type { Authorizer } from './filters/authorization.js';
 import { authenticatedUsersMayDoAll } from './filters/authorization.js';
 import type { ServedResource, ServerParts } from './handlers/context.js';
-import { ResourceTable } from './handlers/context.js';
+import { LazilyServed, ResourceTable } from './handlers/context.js';
 import type { Listener } from './http/listener.js';
 import { listen } from './http/listener.js';
 import type { KubeletTls } from './kubelet-proxy/kubelet-connector.js';
 import { KubeletConnector } from './kubelet-proxy/kubelet-connector.js';
 import { ApiServerMetrics } from './metrics.js';
+import { lazyStrategies } from './resources/lazy-registry.js';
 import { createStrategies } from './resources/registry.js';
 import { ClusterIpRange, NodePortRange } from './resources/service/address-ranges.js';
 import { ServiceAllocator } from './resources/service/service-allocator.js';
@@ -82,7 +89,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     await cache.whenReady(stopping.signal);
     const existing = await resources.of(services).storage.list({ namespace: '' });
     allocator.restore(existing.items.map((item) => item.object));
-    await ensureNamespaces(parts);
+    await Promise.all([ensureNamespaces(parts), ensurePriorityClasses(parts)]);
     let listener: Listener | undefined = undefined as Listener | undefined;
     const dispatcher = createDispatcher(options, parts, cache, () => listener?.port ?? options.port);
     listener = await listen({
@@ -125,17 +132,23 @@ function serveResources(
   serviceAllocator: ServiceAllocator,
 ): ResourceTable {
   const strategies = createStrategies({ serviceAllocator, eventTtlSeconds: options.eventTtlSeconds });
-  return new ResourceTable(
-    strategies.map((strategy): ServedResource => {
-      const { definition, ttlSeconds } = strategy;
+  const { store } = options;
+  return new ResourceTable([
+    ...strategies.map((strategy): ServedResource => {
+      const { definition, ttlSeconds, conversion } = strategy;
       const storage = new ResourceStorage(definition, {
-        store: options.store,
+        store,
         cache,
         ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
+        ...(conversion === undefined ? {} : { conversion }),
       });
       return { definition, strategy, storage };
     }),
-  );
+    ...lazyStrategies.map(
+      ({ definition, load }) =>
+        new LazilyServed(definition, new ResourceStorage(definition, { store, cache }), load),
+    ),
+  ]);
 }
 
 function createParts(
@@ -146,6 +159,7 @@ function createParts(
 ): ServerParts {
   const namespaceStorage = resources.of(namespaces).storage;
   const accountStorage = resources.of(serviceAccounts).storage;
+  const classes = resources.of(priorityClasses).storage;
   return {
     schema: loadSchema(),
     resources,
@@ -153,6 +167,9 @@ function createParts(
       {
         findNamespace: async (name) => (await namespaceStorage.find('', name))?.object,
         findServiceAccount: async (namespace, name) => (await accountStorage.find(namespace, name))?.object,
+        findPriorityClass: async (name) => (await classes.find('', name))?.object,
+        listPriorityClasses: async () =>
+          (await classes.listCached('', 0, stopping)).items.map((item) => item.object),
         clock,
         stopping,
       },
@@ -162,7 +179,11 @@ function createParts(
       findObject: findInStorage(resources),
       clock,
     }),
+    authorizer: options.authorizer ?? authenticatedUsersMayDoAll,
     kubelets: new KubeletConnector(options.kubelet),
+    checkStore: async () => {
+      await options.store.status();
+    },
     clock,
     log: options.log,
     stopping,
@@ -181,7 +202,7 @@ function createDispatcher(
   return new Dispatcher({
     parts,
     authenticator: new Authenticator(parts.tokens.verifier, options.log),
-    authorizer: options.authorizer ?? authenticatedUsersMayDoAll,
+    authorizer: parts.authorizer,
     discovery: new DiscoveryHandler({ definitions, serverAddress }),
     openId: new OpenIdHandler(parts.tokens, serverAddress),
     openApi: new OpenApiHandler(schema, definitions),

@@ -21,6 +21,7 @@ const patchTypes = [
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
 ];
 const descriptionsOfPathParameters = { name: 'name of the object', namespace: 'namespace of the object' };
 

@@ -67,6 +67,7 @@ function connection(optionsKind: string, query: readonly QueryParameter[]): Subr
 /** Subresources that do not speak the kind of their resource. `undefined`: the same kind. */
 const subresources: Readonly<Record<string, Subresource>> = {
   status: { verbs: ['get', 'put', 'patch'] },
+  approval: { verbs: ['get', 'put', 'patch'] },
   finalize: { verbs: ['put'] },
   scale: {
     type: 'autoscaling/v1.Scale',

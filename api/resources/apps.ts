@@ -13,3 +13,21 @@ export const replicaSets = define<apps.ReplicaSet>('apps/v1', 'namespaced', 'Rep
   categories: all,
   subresources: ['status', 'scale'],
 });
+export const statefulSets = define<apps.StatefulSet>('apps/v1', 'namespaced', 'StatefulSet', {
+  plural: 'statefulsets',
+  shortNames: ['sts'],
+  categories: all,
+  subresources: ['status', 'scale'],
+});
+export const daemonSets = define<apps.DaemonSet>('apps/v1', 'namespaced', 'DaemonSet', {
+  plural: 'daemonsets',
+  shortNames: ['ds'],
+  categories: all,
+  subresources: ['status'],
+});
+export const controllerRevisions = define<apps.ControllerRevision>(
+  'apps/v1',
+  'namespaced',
+  'ControllerRevision',
+  { plural: 'controllerrevisions' },
+);

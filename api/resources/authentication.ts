@@ -4,6 +4,12 @@ import { define } from './define.js';
 
 const verbs = ['create'];
 
+export const tokenReviews = define<authentication.TokenReview>(
+  'authentication/v1',
+  'cluster',
+  'TokenReview',
+  { plural: 'tokenreviews', verbs },
+);
 export const selfSubjectReviews = define<authentication.SelfSubjectReview>(
   'authentication/v1',
   'cluster',

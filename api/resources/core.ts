@@ -52,3 +52,32 @@ export const namespaces = define<core.Namespace>('core/v1', 'cluster', 'Namespac
   shortNames: ['ns'],
   subresources: ['status', 'finalize'],
 });
+export const persistentVolumes = define<core.PersistentVolume>('core/v1', 'cluster', 'PersistentVolume', {
+  plural: 'persistentvolumes',
+  shortNames: ['pv'],
+  subresources: ['status'],
+});
+export const persistentVolumeClaims = define<core.PersistentVolumeClaim>(
+  'core/v1',
+  'namespaced',
+  'PersistentVolumeClaim',
+  { plural: 'persistentvolumeclaims', shortNames: ['pvc'], subresources: ['status'] },
+);
+export const resourceQuotas = define<core.ResourceQuota>('core/v1', 'namespaced', 'ResourceQuota', {
+  plural: 'resourcequotas',
+  shortNames: ['quota'],
+  subresources: ['status'],
+});
+export const limitRanges = define<core.LimitRange>('core/v1', 'namespaced', 'LimitRange', {
+  plural: 'limitranges',
+  shortNames: ['limits'],
+});
+export const podTemplates = define<core.PodTemplate>('core/v1', 'namespaced', 'PodTemplate', {
+  plural: 'podtemplates',
+});
+/** Computed: the health of the control plane's other processes. */
+export const componentStatuses = define<core.ComponentStatus>('core/v1', 'cluster', 'ComponentStatus', {
+  plural: 'componentstatuses',
+  shortNames: ['cs'],
+  verbs: ['get', 'list'],
+});

@@ -15,15 +15,36 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
   /** Full name of the type in the schema, `core/v1.Pod`. */
   readonly schemaName: string;
   readonly subresources: readonly string[];
+  /** What can be done to it, in the words of discovery; a computed resource can do less than all of {@link resourceVerbs}. */
+  readonly verbs: readonly string[];
+  /**
+   * The same objects are served under this resource as well, in another version or group, and are stored in its form. What walks over
+   * all objects (garbage collection, namespace deletion) leaves the view out.
+   */
+  readonly viewOf?: ResourceDefinition;
   /** Only there for the type checker: ties the definition to the object's type. */
   readonly exampleOf?: T;
 }
+
+/** The verbs of what is stored. */
+export const resourceVerbs: readonly string[] = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+];
 
 interface Names {
   readonly plural: string;
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
   readonly subresources?: readonly string[];
+  readonly verbs?: readonly string[];
+  readonly viewOf?: unknown;
 }
 
 export function define<T extends KubernetesObject>(
@@ -45,6 +66,8 @@ export function define<T extends KubernetesObject>(
     namespaced: scope === 'namespaced',
     schemaName: `${packageId}.${kind}`,
     subresources: names.subresources ?? [],
+    verbs: names.verbs ?? resourceVerbs,
+    ...(names.viewOf === undefined ? {} : { viewOf: names.viewOf as ResourceDefinition }),
   };
 }
 

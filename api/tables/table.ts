@@ -4,10 +4,19 @@ import type { ListMeta, Table, TableColumnDefinition, TableRow } from '../genera
 import type { KubernetesObject } from '../objects.js';
 import * as resources from '../resources.js';
 import type { ResourceDefinition } from '../resources.js';
+import * as access from './access-columns.js';
+import { eventToCore } from '../conversion/event.js';
+import * as autoscaler from './autoscaler-columns.js';
+import * as batch from './batch-columns.js';
 import * as cluster from './cluster-columns.js';
+import * as limit from './limit-columns.js';
 import type { Column } from './column.js';
+import * as ingress from './ingress-columns.js';
 import * as network from './network-columns.js';
 import { podColumns, podRowConditions } from './pod-columns.js';
+import * as volume from './volume-columns.js';
+import * as steering from './steering-columns.js';
+import * as storage from './storage-class-columns.js';
 import * as workload from './workload-columns.js';
 
 export interface TableForOptions {
@@ -49,7 +58,55 @@ register(resources.configMaps, cluster.configMapColumns);
 register(resources.secrets, cluster.secretColumns);
 register(resources.serviceAccounts, cluster.serviceAccountColumns);
 register(resources.events, cluster.eventColumns);
+register(
+  resources.eventsV1,
+  cluster.eventColumns.map((column) => ({
+    ...column,
+    cell: (event, nowMs) => column.cell(eventToCore(event), nowMs),
+  })),
+);
 register(resources.leases, cluster.leaseColumns);
+register(resources.statefulSets, workload.statefulSetColumns);
+register(resources.daemonSets, workload.daemonSetColumns);
+register(resources.controllerRevisions, workload.controllerRevisionColumns);
+register(resources.podTemplates, workload.podTemplateColumns);
+register(resources.jobs, batch.jobColumns);
+register(resources.cronJobs, batch.cronJobColumns);
+register(resources.horizontalPodAutoscalers, autoscaler.horizontalPodAutoscalerColumns);
+register(resources.horizontalPodAutoscalersV1, autoscaler.horizontalPodAutoscalerV1Columns);
+register(resources.persistentVolumes, volume.persistentVolumeColumns);
+register(resources.persistentVolumeClaims, volume.persistentVolumeClaimColumns);
+register(resources.resourceQuotas, limit.resourceQuotaColumns);
+register(resources.limitRanges, limit.limitRangeColumns);
+register(resources.podDisruptionBudgets, limit.podDisruptionBudgetColumns);
+register(resources.priorityClasses, limit.priorityClassColumns);
+register(resources.componentStatuses, limit.componentStatusColumns);
+
+register(resources.roles, access.roleColumns);
+register(resources.clusterRoles, access.roleColumns);
+register(resources.roleBindings, access.roleBindingColumns);
+register(resources.clusterRoleBindings, access.roleBindingColumns);
+register(resources.certificateSigningRequests, access.certificateSigningRequestColumns);
+register(resources.storageClasses, storage.storageClassColumns);
+register(resources.volumeAttributesClasses, storage.volumeAttributesClassColumns);
+register(resources.volumeAttachments, storage.volumeAttachmentColumns);
+register(resources.csiDrivers, storage.csiDriverColumns);
+register(resources.csiNodes, storage.csiNodeColumns);
+register(resources.csiStorageCapacities, storage.csiStorageCapacityColumns);
+register(resources.ingresses, ingress.ingressColumns);
+register(resources.ingressClasses, ingress.ingressClassColumns);
+register(resources.networkPolicies, ingress.networkPolicyColumns);
+register(resources.ipAddresses, ingress.ipAddressColumns);
+register(resources.serviceCidrs, ingress.serviceCidrColumns);
+register(resources.runtimeClasses, ingress.runtimeClassColumns);
+register(resources.mutatingWebhookConfigurations, steering.webhookConfigurationColumns);
+register(resources.validatingWebhookConfigurations, steering.webhookConfigurationColumns);
+register(resources.validatingAdmissionPolicies, steering.validatingAdmissionPolicyColumns);
+register(resources.validatingAdmissionPolicyBindings, steering.validatingAdmissionPolicyBindingColumns);
+register(resources.flowSchemas, steering.flowSchemaColumns);
+register(resources.priorityLevelConfigurations, steering.priorityLevelConfigurationColumns);
+register(resources.resourceClaims, steering.resourceClaimColumns);
+register(resources.resourceSlices, steering.resourceSliceColumns);
 
 /** A Table of these objects, one row each, in order. The objects are not changed; parts of them are shared. */
 export function tableFor<T extends KubernetesObject>(

@@ -1,12 +1,18 @@
-/** The columns of ReplicationControllers, ReplicaSets and Deployments. */
-import type { Deployment, ReplicaSet } from '../generated/apps-v1.js';
-import type { PodTemplateSpec, ReplicationController } from '../generated/core-v1.js';
+/** The columns of what runs pods without end, and of what such workloads keep. */
+import type {
+  ControllerRevision,
+  DaemonSet,
+  Deployment,
+  ReplicaSet,
+  StatefulSet,
+} from '../generated/apps-v1.js';
+import type { PodTemplate, PodTemplateSpec, ReplicationController } from '../generated/core-v1.js';
 import type { KubernetesObject } from '../objects.js';
 import { formatLabelSelector, selectorFromObject } from '../selectors.js';
 import type { Column } from './column.js';
 import { ageColumn, formatLabels, nameColumn, none } from './column.js';
 
-function templateColumns<T extends KubernetesObject>(
+export function templateColumns<T extends KubernetesObject>(
   templateOf: (object: T) => PodTemplateSpec | undefined,
   selectorOf: (object: T) => string,
 ): Column<T>[] {
@@ -62,7 +68,7 @@ function replicaColumns<T extends ReplicaSet | ReplicationController>(): Column<
   ];
 }
 
-function formatSelector({ spec }: ReplicaSet | Deployment): string {
+function formatSelector({ spec }: ReplicaSet | Deployment | DaemonSet): string {
   const text = formatLabelSelector(selectorFromObject(spec.selector));
   return text === '' ? none : text;
 }
@@ -102,4 +108,91 @@ export const deploymentColumns: readonly Column<Deployment>[] = [
   },
   ageColumn,
   ...templateColumns<Deployment>(({ spec }) => spec.template, formatSelector),
+];
+
+export const statefulSetColumns: readonly Column<StatefulSet>[] = [
+  nameColumn,
+  {
+    name: 'Ready',
+    type: 'string',
+    description: 'Pods that are ready, of those that are wanted',
+    cell: ({ spec, status }) => `${String(status.readyReplicas ?? 0)}/${String(spec.replicas ?? 0)}`,
+  },
+  ageColumn,
+  ...templateColumns<StatefulSet>(
+    ({ spec }) => spec.template,
+    () => '',
+  ).slice(0, 2),
+];
+
+function countColumn<T extends KubernetesObject>(
+  name: string,
+  description: string,
+  count: (object: T) => number | undefined,
+): Column<T> {
+  return { name, type: 'integer', description, cell: (object) => count(object) ?? 0 };
+}
+
+export const daemonSetColumns: readonly Column<DaemonSet>[] = [
+  nameColumn,
+  countColumn('Desired', 'Nodes that should run the pod', ({ status }) => status.desiredNumberScheduled),
+  countColumn('Current', 'Nodes that run the pod and should', ({ status }) => status.currentNumberScheduled),
+  countColumn('Ready', 'Nodes on which the pod is ready', ({ status }) => status.numberReady),
+  countColumn(
+    'Up-to-date',
+    'Nodes that run the newest template',
+    ({ status }) => status.updatedNumberScheduled,
+  ),
+  countColumn(
+    'Available',
+    'Nodes on which the pod has been ready for long enough',
+    ({ status }) => status.numberAvailable,
+  ),
+  {
+    name: 'Node Selector',
+    type: 'string',
+    description: 'Labels of the nodes that run the pod',
+    cell: ({ spec }) => formatLabels(spec.template.spec.nodeSelector),
+  },
+  ageColumn,
+  ...templateColumns<DaemonSet>(({ spec }) => spec.template, formatSelector),
+];
+
+export const controllerRevisionColumns: readonly Column<ControllerRevision>[] = [
+  nameColumn,
+  {
+    name: 'Controller',
+    type: 'string',
+    description: 'Whose state this is',
+    cell: ({ metadata }) => {
+      const owner = metadata.ownerReferences?.find((one) => one.controller === true);
+      if (owner === undefined) return none;
+      const [group = ''] = owner.apiVersion.includes('/') ? owner.apiVersion.split('/') : [];
+      const kind = owner.kind.toLowerCase();
+      return `${group === '' ? kind : `${kind}.${group}`}/${owner.name}`;
+    },
+  },
+  {
+    name: 'Revision',
+    type: 'string',
+    description: 'Place in the order of states',
+    cell: ({ revision }) => revision,
+  },
+  ageColumn,
+];
+
+export const podTemplateColumns: readonly Column<PodTemplate>[] = [
+  nameColumn,
+  ...templateColumns<PodTemplate>(
+    ({ template }) => template,
+    () => '',
+  )
+    .slice(0, 2)
+    .map((column) => ({ ...column, priority: 0 as const })),
+  {
+    name: 'Pod Labels',
+    type: 'string',
+    description: 'Labels of the pods that are made',
+    cell: ({ template }) => formatLabels(template?.metadata.labels),
+  },
 ];

@@ -1,5 +1,6 @@
 /** The admission plugins in the order in which they run. A new one is a file and a line here. */
 import type { Namespace } from '../../api/generated/core-v1.js';
+import type { PriorityClass } from '../../api/generated/scheduling-v1.js';
 import { UsageError } from '../../common/usage-error.js';
 import { AdmissionChain } from './admission.js';
 import type { AdmissionPlugin } from './admission.js';
@@ -11,6 +12,8 @@ import type { ServiceAccountDependencies } from './service-account.js';
 
 export interface AdmissionDependencies extends ServiceAccountDependencies {
   readonly findNamespace: (name: string) => Promise<Namespace | undefined>;
+  readonly findPriorityClass: (name: string) => Promise<PriorityClass | undefined>;
+  readonly listPriorityClasses: () => Promise<readonly PriorityClass[]>;
 }
 
 /** Throws UsageError when `disabled` names what is no plugin. */
@@ -22,7 +25,7 @@ export function createAdmissionChain(
     namespaceLifecycle(dependencies.findNamespace),
     serviceAccount(dependencies),
     defaultTolerationSeconds,
-    priority,
+    priority(dependencies),
   ];
   for (const name of disabled) {
     if (!plugins.some((plugin) => plugin.name === name))

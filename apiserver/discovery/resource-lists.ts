@@ -4,17 +4,6 @@ import { omit } from '../omit.js';
 import { apiVersionOf } from '../storage/object-codec.js';
 import { findSubresource, verbOfMethod } from '../subresources/registry.js';
 
-export const resourceVerbs = [
-  'create',
-  'delete',
-  'deletecollection',
-  'get',
-  'list',
-  'patch',
-  'update',
-  'watch',
-];
-
 /** A resource that can only be written to: the old way to bind pods. */
 const bindings = {
   name: 'bindings',
@@ -52,7 +41,7 @@ export function resourceList(
       singularName: definition.singular,
       namespaced: definition.namespaced,
       kind: definition.kind,
-      verbs: resourceVerbs,
+      verbs: definition.verbs,
       ...listUnlessEmpty('shortNames', definition.shortNames),
       ...listUnlessEmpty('categories', definition.categories),
     },
@@ -157,7 +146,7 @@ function aggregatedResources(
     responseKind: { group: definition.group, version: definition.version, kind: definition.kind },
     scope: definition.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: definition.singular,
-    verbs: resourceVerbs,
+    verbs: definition.verbs,
     ...listUnlessEmpty('shortNames', definition.shortNames),
     ...listUnlessEmpty('categories', definition.categories),
     ...(definition.subresources.length === 0

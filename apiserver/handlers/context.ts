@@ -5,6 +5,7 @@ import type { Schema } from '../../api/schema/model.js';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { AdmissionChain } from '../admission/admission.js';
+import type { Authorizer } from '../filters/authorization.js';
 import type { UserInfo } from '../filters/user-info.js';
 import type { Exchange } from '../http/exchange.js';
 import type { ResourcePath } from '../http/route.js';
@@ -19,6 +20,37 @@ export interface ServedResource<T extends KubernetesObject = KubernetesObject> {
   readonly definition: ResourceDefinition<T>;
   readonly strategy: Strategy<T>;
   readonly storage: ResourceStorage<T>;
+  /** There for a kind whose strategy is loaded late: resolves when `strategy` can be read. */
+  load?(): Promise<void>;
+}
+
+/** A kind that few requests are about. Its rules are loaded with the first request that needs them. */
+export class LazilyServed<T extends KubernetesObject> implements ServedResource<T> {
+  readonly definition: ResourceDefinition<T>;
+  readonly storage: ResourceStorage<T>;
+  readonly #loadStrategy: () => Promise<Strategy<T>>;
+  #strategy: Strategy<T> | undefined;
+
+  constructor(
+    definition: ResourceDefinition<T>,
+    storage: ResourceStorage<T>,
+    loadStrategy: () => Promise<Strategy<T>>,
+  ) {
+    this.definition = definition;
+    this.storage = storage;
+    this.#loadStrategy = loadStrategy;
+  }
+
+  /** Throws before {@link load} has resolved: a mistake in the program. */
+  get strategy(): Strategy<T> {
+    if (this.#strategy === undefined)
+      throw new Error(`the strategy of ${this.definition.plural} is not loaded yet`);
+    return this.#strategy;
+  }
+
+  async load(): Promise<void> {
+    this.#strategy ??= await this.#loadStrategy();
+  }
 }
 
 /** All kinds that are served. */
@@ -56,7 +88,10 @@ export interface ServerParts {
   readonly schema: Schema;
   readonly resources: ResourceTable;
   readonly admission: AdmissionChain;
+  readonly authorizer: Authorizer;
   readonly kubelets: KubeletConnector;
+  /** Rejects when the store does not answer. */
+  readonly checkStore: () => Promise<void>;
   readonly tokens: ServiceAccountTokens;
   readonly clock: Clock;
   readonly log: Logger;

@@ -12,6 +12,7 @@ import {
 } from '../resources/object-meta.js';
 import { subjectOf } from '../storage/error-subject.js';
 import type { Handler, ResourceRequest, ServedResource } from './context.js';
+import { trackCreation } from './field-management.js';
 import { readResourceObject } from './read-object.js';
 import { respondObject } from './represent.js';
 import { readDryRun } from './request-options.js';
@@ -25,23 +26,29 @@ export const handleCreate: Handler = async (request) => {
   await respondObject(request, 201, created);
 };
 
-/** Creates what a client sent, also on behalf of a PUT. The object is the caller's to give away. */
+export interface CreateOptions {
+  /** The object brings its managedFields along; otherwise the client comes to manage what it has set. */
+  readonly tracked?: boolean;
+}
+
+/** Creates what a client sent, also on behalf of a PUT or an apply. The object is the caller's to give away. */
 export async function createFromClient(
   request: ResourceRequest,
   object: KubernetesObject,
   dryRun: boolean,
+  options: CreateOptions = {},
 ): Promise<KubernetesObject> {
   checkScope(request, object);
   if ((object.metadata.resourceVersion as string | undefined) ?? '')
     throw new StatusError('BadRequest', 'resourceVersion should not be set on objects to be created');
   const { metadata } = object;
   if (metadata.name !== '' || (metadata.generateName ?? '') === '')
-    return createOnce(request, object, dryRun);
+    return createOnce(request, object, dryRun, options);
   for (let attempt = 1; ; attempt++) {
     const copy = structuredClone(object);
     copy.metadata.name = generateName(metadata.generateName ?? '');
     try {
-      return await createOnce(request, copy, dryRun);
+      return await createOnce(request, copy, dryRun, options);
     } catch (error) {
       if (attempt >= maxNameTries || !isStatusError(error, 'AlreadyExists')) throw error;
     }
@@ -52,10 +59,12 @@ async function createOnce(
   request: ResourceRequest,
   object: KubernetesObject,
   dryRun: boolean,
+  { tracked = false }: CreateOptions,
 ): Promise<KubernetesObject> {
   const { served, parts, exchange } = request;
   const { strategy, definition, storage } = served;
   strategy.setDefaults?.(object);
+  if (!tracked) trackCreation(request, object);
   const admission: AdmissionRequest = {
     operation: 'CREATE',
     definition,
@@ -68,8 +77,8 @@ async function createOnce(
   };
   await parts.admission.admit(admission);
   initializeMeta(object, parts.clock.now(), strategy.tracksGeneration === true);
-  strategy.prepareForCreate?.(object);
-  validateNew(served, object);
+  strategy.prepareForCreate?.(object, request.user);
+  validateNew(served, object, 'create');
   await parts.admission.validate(admission);
   for (const warning of strategy.warnings?.(object) ?? []) addWarning(exchange, warning);
   const reservation = strategy.reserve?.(object, undefined);
@@ -89,7 +98,11 @@ async function createOnce(
 }
 
 /** All violations at once. Throws Invalid. */
-export function validateNew({ strategy, definition }: ServedResource, object: KubernetesObject): void {
+export function validateNew(
+  { strategy, definition }: ServedResource,
+  object: KubernetesObject,
+  when: 'create' | 'update',
+): void {
   const violations = new Violations();
   validateObjectMeta(
     object,
@@ -97,6 +110,7 @@ export function validateNew({ strategy, definition }: ServedResource, object: Ku
     violations,
   );
   strategy.validate(object, violations);
+  if (when === 'create') strategy.validateCreate?.(object, violations);
   if (violations.any) throw invalid(subjectOf(definition), object.metadata.name, violations.causes);
 }
 

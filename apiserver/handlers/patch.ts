@@ -1,9 +1,10 @@
-/** PATCH: JSON Patch, JSON Merge Patch and Kubernetes' strategic merge patch. */
+/** PATCH: JSON Patch, JSON Merge Patch, Kubernetes' strategic merge patch, and server-side apply. */
 import type { KubernetesObject } from '../../api/objects.js';
 import type { Schema } from '../../api/schema/model.js';
 import { StatusError } from '../../api/status-error.js';
 import { mediaTypeOf, parseJsonBody, readBody } from '../http/body.js';
 import type { Handler, ResourceRequest } from './context.js';
+import { applyPatchType } from './field-management.js';
 import { decodeResource } from './read-object.js';
 import { respondObject } from './represent.js';
 import { readDryRun } from './request-options.js';
@@ -21,6 +22,12 @@ const supported = [
 export const handlePatch: Handler = async (request) => {
   const scope = scopeOf(request);
   const { served, parts, exchange } = request;
+  if (mediaTypeOf(exchange) === applyPatchType) {
+    const { applyToObject, readConfiguration } = await import('./apply.js');
+    const { object, created } = await applyToObject(request, scope, await readConfiguration(request));
+    await respondObject(request, created ? 201 : 200, object);
+    return;
+  }
   const apply = await readPatch(request, parts.schema, served.definition.schemaName);
   const updated = await changeObject(request, {
     scope,
@@ -76,11 +83,9 @@ function requireObject(patch: unknown): unknown {
 }
 
 function unsupported(type: string): StatusError {
-  const list = supported.join(', ');
+  const list = [...supported, applyPatchType].join(', ');
   return new StatusError(
     'UnsupportedMediaType',
-    type.startsWith('application/apply-patch+')
-      ? `server-side apply (${type}) is not supported by this server yet; accepted media types include: ${list}`
-      : `the body of the request was in an unknown format - accepted media types include: ${list}`,
+    `the body of the request was in an unknown format (${type}) - accepted media types include: ${list}`,
   );
 }

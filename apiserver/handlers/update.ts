@@ -13,13 +13,16 @@ import type { Change } from '../storage/resource-storage.js';
 import type { Handler, ResourceRequest } from './context.js';
 import { checkScope, createFromClient, validateNew } from './create.js';
 import { endsByUpdate } from './deletion.js';
+import { settleManagedFields, trackChange } from './field-management.js';
 import { readResourceObject } from './read-object.js';
 import { respondObject } from './represent.js';
 import { readDryRun } from './request-options.js';
 import { parseResourceVersion } from './request-options.js';
 
 /** Which part of an object a request may change. */
-export type UpdateScope = 'main' | 'status' | 'finalize';
+export type UpdateScope = 'main' | 'status' | 'finalize' | 'approval';
+
+const subresourceScopes: readonly string[] = ['status', 'finalize', 'approval'];
 
 export const handleUpdate: Handler = async (request) => {
   const object = await readResourceObject(request);
@@ -41,7 +44,7 @@ export const handleUpdate: Handler = async (request) => {
 
 export function scopeOf({ path, served }: ResourceRequest): UpdateScope {
   if (path.subresource === '') return 'main';
-  if (path.subresource === 'status' || path.subresource === 'finalize') return path.subresource;
+  if (subresourceScopes.includes(path.subresource)) return path.subresource as UpdateScope;
   throw new StatusError(
     'MethodNotAllowed',
     `${served.definition.plural}/${path.subresource} cannot be updated`,
@@ -60,7 +63,12 @@ function checkName({ path }: ResourceRequest, object: KubernetesObject): void {
 export interface ObjectChange {
   readonly scope: UpdateScope;
   readonly dryRun: boolean;
-  /** The object as it is to be, from what is there (a copy); called again after a lost race. */
+  /** `next` has brought managedFields up to date itself; otherwise its changes are recorded as the client's. */
+  readonly tracked?: boolean;
+  /**
+   * The object as it is to be, from what is there, which it must not change; called again after a lost race. The result
+   * is changed on its way into the store.
+   */
   next(current: KubernetesObject): Promise<KubernetesObject> | KubernetesObject;
 }
 
@@ -76,7 +84,7 @@ export async function changeObject(
     const result = await served.storage.guaranteedUpdate(path.namespace, path.name, async (current) => {
       reservation?.release();
       reservation = undefined;
-      const next = await change.next(structuredClone(current));
+      const next = await change.next(current);
       const prepared = await prepare(request, change, next, current);
       if (change.scope === 'main') reservation = served.strategy.reserve?.(prepared, current);
       written = prepared;
@@ -106,7 +114,7 @@ function decide(
 
 async function prepare(
   request: ResourceRequest,
-  { scope, dryRun }: ObjectChange,
+  { scope, dryRun, tracked = false }: ObjectChange,
   next: KubernetesObject,
   current: KubernetesObject,
 ): Promise<KubernetesObject> {
@@ -114,6 +122,8 @@ async function prepare(
   const { strategy, definition } = served;
   checkVersion(request, next, current);
   if (scope === 'main') strategy.setDefaults?.(next);
+  // Before admission and the strategy: what the server adds or takes back is not the client's doing.
+  const managedFields = tracked ? next.metadata.managedFields : trackChange(request, scope, next, current);
   const admission: AdmissionRequest = {
     operation: 'UPDATE',
     definition,
@@ -128,8 +138,10 @@ async function prepare(
   await parts.admission.admit(admission);
   carryMeta(next, current);
   const prepared = applyScope(served, scope, next, current);
+  if (scope !== 'main') strategy.prepareSubresourceUpdate?.[scope]?.(prepared, current, parts.clock.now());
   if (strategy.tracksGeneration === true && !sameSpec(prepared, current))
     prepared.metadata.generation = (current.metadata.generation ?? 0) + 1;
+  settleManagedFields(prepared, current, managedFields);
   validateChange(request, scope, prepared, current);
   await parts.admission.validate({ ...admission, object: prepared });
   if (scope === 'main')
@@ -151,6 +163,7 @@ function applyScope(
       if (definition.subresources.includes('status')) copyField(to, from, 'status');
       strategy.prepareForUpdate?.(next, current);
       return next;
+    case 'approval':
     case 'status':
       // A writer of status has no say over who owns the object.
       for (const field of Object.keys(to))
@@ -165,7 +178,7 @@ function applyScope(
     case 'finalize': {
       const { finalizers } = (to['spec'] ?? {}) as { finalizers?: string[] };
       const spec = { ...(from['spec'] as object), finalizers: finalizers ?? [] };
-      return { ...current, spec } as KubernetesObject;
+      return { ...current, metadata: { ...current.metadata }, spec } as KubernetesObject;
     }
   }
 }
@@ -216,8 +229,8 @@ function validateChange(
   const violations = new Violations();
   validateMetaUpdate(next, current, violations);
   if (scope === 'main') strategy.validateUpdate?.(next, current, violations);
-  if (scope === 'status') strategy.validateStatusUpdate?.(next, current, violations);
+  if (scope === 'status' || scope === 'approval') strategy.validateStatusUpdate?.(next, current, violations);
   if (violations.any) throw invalid(subjectOf(definition), next.metadata.name, violations.causes);
   // The rest of the object was valid when it was written; rules that came later must not lock its status.
-  if (scope === 'main') validateNew(served, next);
+  if (scope === 'main') validateNew(served, next, 'update');
 }

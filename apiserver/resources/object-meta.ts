@@ -40,8 +40,6 @@ export function initializeMeta(object: KubernetesObject, nowMs: number, tracksGe
   delete meta.deletionGracePeriodSeconds;
   delete meta.selfLink;
   delete meta.resourceVersion;
-  // No field manager is tracked yet; what a client copied from elsewhere would be wrong.
-  delete meta.managedFields;
   meta.uid = randomUUID();
   meta.creationTimestamp = timestamp(nowMs);
   if (tracksGeneration) meta.generation = 1;
@@ -55,7 +53,6 @@ export function carryMeta(object: KubernetesObject, before: KubernetesObject): v
   meta.uid = before.metadata.uid;
   meta.creationTimestamp = before.metadata.creationTimestamp;
   delete meta.selfLink;
-  delete meta.managedFields;
   carry(meta, old, 'generateName');
   carry(meta, old, 'generation');
   carry(meta, old, 'deletionTimestamp');

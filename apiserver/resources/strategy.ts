@@ -9,6 +9,8 @@ import type { Violations } from '../../api/field-path.js';
 import type { NameCheck } from '../../api/names.js';
 import type { KubernetesObject } from '../../api/objects.js';
 import type { ResourceDefinition } from '../../api/resources.js';
+import type { UserInfo } from '../filters/authentication.js';
+import type { VersionConversion } from '../storage/version-conversion.js';
 
 /** Something taken for an object that is about to be written: an IP, a port. Exactly one method is called, once. */
 export interface Reservation {
@@ -20,6 +22,8 @@ export interface Reservation {
 
 export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   readonly definition: ResourceDefinition<T>;
+  /** How the objects become those that are stored, where that is another version of them. */
+  readonly conversion?: VersionConversion<T>;
   /** The form of names; a DNS subdomain when absent. */
   readonly validateName?: NameCheck;
   /** `metadata.generation` counts the changes of `spec`. */
@@ -38,10 +42,14 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   /** Defaults that the schema cannot express. Idempotent; runs on whatever a client sends. */
   setDefaults?(object: T): void;
   /** Removes what a client may not set at creation; the initial status. */
-  prepareForCreate?(object: T): void;
+  prepareForCreate?(object: T, user: UserInfo): void;
   /** Carries over what an update of the main resource may not touch; status is carried over already. */
   prepareForUpdate?(object: T, before: T): void;
+  /** What a subresource may not touch, by its name; all but status and metadata is carried over already. */
+  readonly prepareSubresourceUpdate?: Readonly<Record<string, (object: T, before: T, nowMs: number) => void>>;
   validate(object: T, violations: Violations): void;
+  /** What is asked of new objects only; `validate` has already run. */
+  validateCreate?(object: T, violations: Violations): void;
   /** Checks a change; `validate` has already run on the new object. */
   validateUpdate?(object: T, before: T, violations: Violations): void;
   validateStatusUpdate?(object: T, before: T, violations: Violations): void;
@@ -59,4 +67,9 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   reserve?(object: T, before: T | undefined): Reservation;
   /** The object is gone from the store. */
   released?(object: T): void;
+}
+
+/** For a resource that is computed when somebody asks (see `computed/`): nothing is ever stored. */
+export function computedStrategy(definition: unknown): Strategy {
+  return { definition: definition as ResourceDefinition, validate: () => undefined };
 }

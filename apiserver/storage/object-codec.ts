@@ -10,6 +10,7 @@ import type { KubernetesObject } from '../../api/objects.js';
 import type { ResourceDefinition } from '../../api/resources.js';
 import { omit } from '../omit.js';
 import { StatusError } from '../../api/status-error.js';
+import type { VersionConversion } from './version-conversion.js';
 
 /** `apps/v1`, or `v1` for the core group. */
 export function apiVersionOf(definition: Pick<ResourceDefinition, 'group' | 'version'>): string {
@@ -18,25 +19,24 @@ export function apiVersionOf(definition: Pick<ResourceDefinition, 'group' | 'ver
 
 export class ObjectCodec<T extends KubernetesObject = KubernetesObject> {
   readonly #definition: ResourceDefinition<T>;
+  readonly #conversion: VersionConversion<T> | undefined;
   readonly #head: Buffer;
 
-  constructor(definition: ResourceDefinition<T>) {
+  constructor(definition: ResourceDefinition<T>, conversion?: VersionConversion<T>) {
     this.#definition = definition;
+    this.#conversion = conversion;
     const { kind } = definition;
     this.#head = Buffer.from(
       `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersionOf(definition))},"metadata":{`,
     );
   }
 
+  /** What is to be stored. */
   encode(object: T): Buffer {
-    return Buffer.from(
-      JSON.stringify({
-        kind: this.#definition.kind,
-        apiVersion: apiVersionOf(this.#definition),
-        metadata: omit(object.metadata, 'resourceVersion'),
-        ...omit(object as KubernetesObject, 'kind', 'apiVersion', 'metadata'),
-      }),
-    );
+    const conversion = this.#conversion;
+    return conversion === undefined
+      ? toJson(this.#definition, object)
+      : toJson(conversion.storedAs, conversion.toStored(object));
   }
 
   /** The object of its own that a caller may change. Throws InternalError for bytes that are no object. */
@@ -49,7 +49,7 @@ export class ObjectCodec<T extends KubernetesObject = KubernetesObject> {
   /** The pieces that make up the served JSON; to be written one after the other. */
   servedParts(value: Uint8Array, revision: number): readonly Uint8Array[] {
     const length = this.#head.length;
-    const own = this.#hasHead(value) ? value : this.encode(this.#parse(value));
+    const own = this.#hasHead(value) ? value : toJson(this.#definition, this.#parse(value));
     return [own.subarray(0, length), Buffer.from(`"resourceVersion":"${revision}",`), own.subarray(length)];
   }
 
@@ -57,7 +57,7 @@ export class ObjectCodec<T extends KubernetesObject = KubernetesObject> {
     return Buffer.concat(this.servedParts(value, revision));
   }
 
-  /** False for a value that somebody else has written into the store, with another order of keys. */
+  /** False for a value in another version, or that somebody else has written, with another order of keys. */
   #hasHead(value: Uint8Array): boolean {
     const length = this.#head.length;
     return value.length > length && this.#head.equals(value.subarray(0, length));
@@ -66,9 +66,9 @@ export class ObjectCodec<T extends KubernetesObject = KubernetesObject> {
   #parse(value: Uint8Array): T {
     try {
       const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString();
-      const object = JSON.parse(text) as T;
+      const object = JSON.parse(text) as KubernetesObject;
       if (typeof object.metadata !== 'object') throw new SyntaxError('no metadata');
-      return object;
+      return this.#conversion === undefined ? (object as T) : this.#conversion.fromStored(object);
     } catch (cause) {
       throw new StatusError(
         'InternalError',
@@ -77,4 +77,15 @@ export class ObjectCodec<T extends KubernetesObject = KubernetesObject> {
       );
     }
   }
+}
+
+function toJson(definition: ResourceDefinition, object: KubernetesObject): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      kind: definition.kind,
+      apiVersion: apiVersionOf(definition),
+      metadata: omit(object.metadata, 'resourceVersion'),
+      ...omit(object, 'kind', 'apiVersion', 'metadata'),
+    }),
+  );
 }

@@ -11,6 +11,7 @@ import { KeyLayout } from './key-layout.js';
 import { ObjectCodec } from './object-codec.js';
 import type { RangeResult, Store, StoredRecord, StoreEvent } from './store.js';
 import { StoredObject } from './stored-object.js';
+import type { VersionConversion } from './version-conversion.js';
 import type { WatchCache } from './watch-cache.js';
 
 export interface ObjectPage<T extends KubernetesObject> {
@@ -47,9 +48,11 @@ export interface ResourceWatch<T extends KubernetesObject> extends AsyncIterable
   readonly progressRevision: number;
 }
 
-export interface StorageOptions {
+export interface StorageOptions<T extends KubernetesObject = KubernetesObject> {
   readonly store: Store;
   readonly cache: WatchCache;
+  /** Where the objects are stored in another version than they are served in. */
+  readonly conversion?: VersionConversion<T>;
   /** Objects vanish after this time. */
   readonly ttlSeconds?: number;
 }
@@ -68,12 +71,12 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   readonly #views = new WeakMap<StoredRecord, StoredObject<T>>();
   readonly #departed = new WeakMap<StoredRecord, StoredObject<T>>();
 
-  constructor(definition: ResourceDefinition<T>, options: StorageOptions) {
+  constructor(definition: ResourceDefinition<T>, options: StorageOptions<T>) {
     this.definition = definition;
-    this.layout = new KeyLayout(definition);
+    this.layout = new KeyLayout(options.conversion?.storedAs ?? definition);
     this.#store = options.store;
     this.#cache = options.cache;
-    this.#codec = new ObjectCodec(definition);
+    this.#codec = new ObjectCodec(definition, options.conversion);
     this.#writeOptions = options.ttlSeconds === undefined ? {} : { ttlSeconds: options.ttlSeconds };
   }
 

@@ -1,10 +1,12 @@
-/** pods/eviction: a DELETE that asks first. There are no PodDisruptionBudgets yet, so nothing objects. */
+/** pods/eviction: a DELETE that asks the pod's disruption budget first. */
 import type { Eviction } from '../../api/generated/policy-v1.js';
-import type { Handler } from '../handlers/context.js';
+import { podDisruptionBudgets, pods } from '../../api/resources.js';
+import type { Handler, ResourceRequest } from '../handlers/context.js';
 import { deleteObject } from '../handlers/delete.js';
 import { readSubresourceObject } from '../handlers/read-object.js';
 import { readDryRun } from '../handlers/request-options.js';
 import { respondStatus } from '../http/respond.js';
+import { evictionRuleOf, takeDisruption } from './disruption-budget.js';
 
 export const handleEviction: Handler = async (request) => {
   const { exchange, parts, path } = request;
@@ -13,9 +15,11 @@ export const handleEviction: Handler = async (request) => {
     parts.schema,
     'policy/v1.Eviction',
   );
+  const dryRun = readDryRun(exchange) || (eviction?.deleteOptions?.dryRun ?? []).length > 0;
+  await askBudget(request, dryRun);
   await deleteObject(request, path.name, {
     ...eviction?.deleteOptions,
-    ...(readDryRun(exchange) ? { dryRun: ['All'] } : {}),
+    ...(dryRun ? { dryRun: ['All'] } : {}),
   });
   await respondStatus(exchange, 201, {
     kind: 'Status',
@@ -25,3 +29,21 @@ export const handleEviction: Handler = async (request) => {
     code: 201,
   });
 };
+
+/** Throws TooManyRequests when the budget has nothing left; else one disruption is taken from it. */
+async function askBudget({ exchange, parts, path }: ResourceRequest, dryRun: boolean): Promise<void> {
+  const { object: pod } = await parts.resources
+    .of(pods)
+    .storage.get(path.namespace, path.name, exchange.signal);
+  const { storage } = parts.resources.of(podDisruptionBudgets);
+  const { items } = await storage.list({ namespace: path.namespace }, exchange.signal);
+  const rule = evictionRuleOf(
+    pod,
+    items.map((item) => item.object),
+  );
+  if (rule.kind === 'free') return;
+  await storage.guaranteedUpdate(path.namespace, rule.budget.metadata.name, (budget) => {
+    const object = takeDisruption(budget, path.name, parts.clock.now());
+    return dryRun ? { kind: 'keep' } : { kind: 'write', object };
+  });
+}

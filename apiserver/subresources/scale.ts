@@ -59,7 +59,7 @@ async function changeScale(
           `the name of the object (${meta.name}) does not match the name on the URL (${path.name})`,
         );
       const replicas = scale.spec?.replicas ?? 0;
-      const changed = current as Scalable;
+      const changed = structuredClone(current) as Scalable;
       // A Scale without a version is meant for whatever is there now.
       changed.metadata.resourceVersion = meta.resourceVersion ?? '';
       changed.spec.replicas = replicas;

@@ -8,7 +8,7 @@ import type {
   SubjectAccessReviewStatus,
 } from '../../../api/generated/authorization-v1.js';
 import type { Violations } from '../../../api/field-path.js';
-import type { UserInfo } from '../../filters/authentication.js';
+import type { UserInfo } from '../../filters/user-info.js';
 import type { Authorizer, RequestAttributes } from '../../filters/authorization.js';
 import type { Review } from './review.js';
 

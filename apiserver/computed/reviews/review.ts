@@ -8,7 +8,7 @@ import type { Violations } from '../../../api/field-path.js';
 import { Violations as ViolationCollector } from '../../../api/field-path.js';
 import type { KubernetesObject } from '../../../api/objects.js';
 import { invalid } from '../../../api/status-error.js';
-import type { UserInfo } from '../../filters/authentication.js';
+import type { TokenAuthenticator, UserInfo } from '../../filters/authentication.js';
 import type { Authorizer } from '../../filters/authorization.js';
 import type { Handler } from '../../handlers/context.js';
 import { checkScope } from '../../handlers/create.js';
@@ -21,6 +21,7 @@ export interface ReviewContext {
   /** Who asks. */
   readonly user: UserInfo;
   readonly authorizer: Authorizer;
+  readonly tokens: TokenAuthenticator;
 }
 
 export interface Review<T extends KubernetesObject> {
@@ -45,7 +46,8 @@ export function reviewHandlers<T extends KubernetesObject>(
       review.validate?.(object, violations);
       const { definition } = request.served;
       if (violations.any) throw invalid(subjectOf(definition), object.metadata.name, violations.causes);
-      await review.answer(object, { user: request.user, authorizer: request.parts.authorizer });
+      const { authorizer, tokens } = request.parts;
+      await review.answer(object, { user: request.user, authorizer, tokens: tokens.verifier });
       // Reviews have no names, and what is empty is left out.
       if (object.metadata.name === '') Reflect.deleteProperty(object.metadata, 'name');
       await respondObject(request, 201, object);

@@ -1,6 +1,13 @@
 import type { Deployment, DeploymentStrategy } from '../../../api/generated/apps-v1.js';
 import type { Violations } from '../../../api/field-path.js';
-import { validateNonNegative, validateSelectorUnchanged, validateWorkload } from '../pod/template.js';
+import {
+  shareAmount,
+  validateNonNegative,
+  validateNotAbove100Percent,
+  validateSelectorUnchanged,
+  validateShare,
+  validateWorkload,
+} from '../pod/template.js';
 
 const strategyTypes = ['Recreate', 'RollingUpdate'];
 
@@ -28,25 +35,9 @@ function validateStrategy(strategy: DeploymentStrategy, violations: Violations):
   const { maxUnavailable = 0, maxSurge = 0 } = strategy.rollingUpdate ?? {};
   validateShare(maxUnavailable, `${path}.maxUnavailable`, violations);
   validateShare(maxSurge, `${path}.maxSurge`, violations);
-  if (amount(maxUnavailable) === 0 && amount(maxSurge) === 0)
+  if (shareAmount(maxUnavailable) === 0 && shareAmount(maxSurge) === 0)
     violations.invalid(`${path}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0');
-  if (typeof maxUnavailable === 'string' && amount(maxUnavailable) > 100)
-    violations.invalid(`${path}.maxUnavailable`, maxUnavailable, 'must not be greater than 100%');
-}
-
-/** An absolute number or a percentage. */
-function validateShare(value: number | string, path: string, violations: Violations): void {
-  if (typeof value === 'number') validateNonNegative(value, path, violations);
-  else if (!/^[0-9]+%$/.test(value))
-    violations.invalid(
-      path,
-      value,
-      "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
-    );
-}
-
-function amount(value: number | string): number {
-  return typeof value === 'number' ? value : Number.parseInt(value, 10);
+  validateNotAbove100Percent(maxUnavailable, `${path}.maxUnavailable`, violations);
 }
 
 export function validateDeploymentUpdate(

@@ -1,8 +1,11 @@
-/** Events: a diary that forgets. */
+/** Events: a diary that forgets. Stored as the core group has them, served by events.k8s.io, too. */
+import { eventFromCore, eventToCore } from '../../../api/conversion/event.js';
 import type { Event } from '../../../api/generated/core-v1.js';
-import { events } from '../../../api/resources.js';
+import type { Event as NewEvent } from '../../../api/generated/events-v1.js';
+import { events, eventsV1 } from '../../../api/resources.js';
 import type { Strategy } from '../strategy.js';
-import { validateEvent } from './validation.js';
+import { strategyOfView } from '../version-view.js';
+import { validateEvent, validateNewEvent, validateNewEventUpdate } from './validation.js';
 
 export function eventStrategy(ttlSeconds: number): Strategy<Event> {
   return {
@@ -23,5 +26,32 @@ export function eventStrategy(ttlSeconds: number): Strategy<Event> {
       type: (event) => event.type ?? '',
     },
     validate: validateEvent,
+  };
+}
+
+const newFields = {
+  'regarding.kind': 'involvedObject.kind',
+  'regarding.namespace': 'involvedObject.namespace',
+  'regarding.name': 'involvedObject.name',
+  'regarding.uid': 'involvedObject.uid',
+  'regarding.apiVersion': 'involvedObject.apiVersion',
+  'regarding.resourceVersion': 'involvedObject.resourceVersion',
+  'regarding.fieldPath': 'involvedObject.fieldPath',
+  reason: 'reason',
+  reportingController: 'reportingComponent',
+  type: 'type',
+};
+
+/** Who writes by the new names keeps to stricter rules; what was written by the old ones is not judged by them. */
+export function newEventStrategy(stored: Strategy<Event>): Strategy<NewEvent> {
+  const conversion = { storedAs: events, toStored: eventToCore, fromStored: eventFromCore };
+  const view = strategyOfView(eventsV1, conversion, stored, newFields);
+  return {
+    ...view,
+    validate(event, violations) {
+      view.validate(event, violations);
+      validateNewEvent(event, violations);
+    },
+    validateUpdate: validateNewEventUpdate,
   };
 }

@@ -117,7 +117,11 @@ function validateHostPorts(spec: PodSpec, path: string, violations: Violations):
   }
 }
 
-function validateTolerations(tolerations: readonly Toleration[], path: string, violations: Violations): void {
+export function validateTolerations(
+  tolerations: readonly Toleration[],
+  path: string,
+  violations: Violations,
+): void {
   for (const [index, toleration] of tolerations.entries()) {
     const at = `${path}[${index}]`;
     const { operator = 'Equal', key = '', value = '', effect = '' } = toleration;
@@ -142,17 +146,30 @@ function validateTolerations(tolerations: readonly Toleration[], path: string, v
   }
 }
 
-/** Templates of controllers: a pod that ends would leave nothing to control, so only `Always` restarts. */
+/** What every template must be, whoever makes pods of it. */
 export function validatePodTemplate(template: PodTemplateSpec, path: string, violations: Violations): void {
+  validateTemplateMeta(template, path, violations);
+  validatePodSpec(template.spec, `${path}.spec`, violations);
+}
+
+export function validateTemplateMeta(template: PodTemplateSpec, path: string, violations: Violations): void {
   validateLabels(template.metadata.labels, `${path}.labels`, violations);
   validateAnnotations(template.metadata.annotations, `${path}.annotations`, violations);
-  validatePodSpec(template.spec, `${path}.spec`, violations);
-  if (template.spec.restartPolicy !== 'Always')
-    violations.notSupported(`${path}.spec.restartPolicy`, template.spec.restartPolicy, ['Always']);
-  if (template.spec.activeDeadlineSeconds !== undefined)
+}
+
+/** A pod that ends would leave nothing to control: only `Always` restarts, and there is no deadline. */
+export function validateRunsForever(
+  { spec }: PodTemplateSpec,
+  path: string,
+  kind: string,
+  violations: Violations,
+): void {
+  if (spec.restartPolicy !== 'Always')
+    violations.notSupported(`${path}.spec.restartPolicy`, spec.restartPolicy, ['Always']);
+  if (spec.activeDeadlineSeconds !== undefined)
     violations.forbidden(
       `${path}.spec.activeDeadlineSeconds`,
-      'activeDeadlineSeconds in ReplicaSet is not Supported',
+      `activeDeadlineSeconds in ${kind} is not Supported`,
     );
 }
 

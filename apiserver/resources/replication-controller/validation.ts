@@ -2,7 +2,7 @@ import type { ReplicationController } from '../../../api/generated/core-v1.js';
 import type { Violations } from '../../../api/field-path.js';
 import { matchesLabels, selectorFromSet } from '../../../api/selectors.js';
 import { validateNonNegative } from '../pod/template.js';
-import { validatePodTemplate } from '../pod/validation.js';
+import { validatePodTemplate, validateRunsForever } from '../pod/validation.js';
 
 export function validateReplicationController({ spec }: ReplicationController, violations: Violations): void {
   validateNonNegative(spec.replicas, 'spec.replicas', violations);
@@ -22,4 +22,5 @@ export function validateReplicationController({ spec }: ReplicationController, v
       '`selector` does not match template `labels`',
     );
   validatePodTemplate(spec.template, 'spec.template', violations);
+  validateRunsForever(spec.template, 'spec.template', 'ReplicationController', violations);
 }

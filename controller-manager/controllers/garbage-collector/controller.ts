@@ -7,7 +7,7 @@
  */
 import type { KubernetesObject } from '../../../api/objects.js';
 import { keyOf } from '../../../api/objects.js';
-import { events, resourceDefinitions } from '../../../api/resources.js';
+import { events, storedResources } from '../../../api/resources.js';
 import type { ResourceDefinition } from '../../../api/resources.js';
 import { isStatusError } from '../../../api/status-error.js';
 import { createController } from '../../../client/controller.js';
@@ -36,7 +36,7 @@ export const garbageCollector: ControllerDefinition = {
     const { informers, log, clock } = context;
     const graph = new OwnerGraph();
     const collector = new Collector(context, graph);
-    const sources = resourceDefinitions
+    const sources = storedResources
       .filter(({ plural }) => plural !== events.plural)
       .map((resource) =>
         graphSource(

@@ -3,7 +3,7 @@
  * (the `finalize` subresource), after which the apiserver deletes it.
  */
 import type { Namespace } from '../../../api/generated/core-v1.js';
-import { namespaces, pods, resourceDefinitions } from '../../../api/resources.js';
+import { namespaces, pods, storedResources } from '../../../api/resources.js';
 import type { ResourceDefinition } from '../../../api/resources.js';
 import { isStatusError } from '../../../api/status-error.js';
 import { createController, keysFrom } from '../../../client/controller.js';
@@ -94,7 +94,7 @@ export const namespaceController: ControllerDefinition = {
 
 /** Pods last: what controllers would replace goes first, its makers before it. */
 function contentInOrder(): readonly ResourceDefinition[] {
-  const namespaced = resourceDefinitions.filter((resource) => resource.namespaced);
+  const namespaced = storedResources.filter((resource) => resource.namespaced);
   return namespaced.sort((a, b) => Number(a.plural === 'pods') - Number(b.plural === 'pods'));
 }
 
