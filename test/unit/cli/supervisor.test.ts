@@ -30,7 +30,9 @@ void t.test('a process that dies is started again, and one that runs is taken ov
   const first = new AbortController();
   const supervisor = new Supervisor(definitions, dependencies);
   const running = supervisor.run(first.signal);
+  const log = (): string => readFileSync(join(folder, 'worker.log'), 'utf8');
   const born = await until('it runs', () => pids.readLive('worker'));
+  await until('it wrote into the log', () => log() === 'started\n');
   process.kill(born.pid, 'SIGKILL');
   const again = await until('it runs again', () => {
     const record = pids.readLive('worker');
@@ -38,10 +40,7 @@ void t.test('a process that dies is started again, and one that runs is taken ov
   });
   t.equal(again.restarts, 1);
   t.match(supervisor.status(), [{ state: 'running', restarts: 1, lastEnd: 'signal SIGKILL' }]);
-  await until(
-    'both wrote into the log',
-    () => readFileSync(join(folder, 'worker.log'), 'utf8') === 'started\nstarted\n',
-  );
+  await until('both wrote into the log', () => log() === 'started\nstarted\n');
 
   first.abort();
   await running;
