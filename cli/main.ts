@@ -6,7 +6,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { packageRoot } from '../common/paths.js';
 import { exitCodes, UsageError } from '../common/usage-error.js';
 import { buildProgram } from './program.js';
-import { CommandError } from './run-command.js';
+import { CommandError } from '../common/run-command.js';
 import type { SettingsFlags } from './settings-file.js';
 import { Terminal } from './terminal.js';
 import type { OutputFormat } from './terminal.js';

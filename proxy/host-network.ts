@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { UsageError } from '../common/component.js';
-import { CommandError, runCommand } from './run-command.js';
+import { CommandError, runCommand } from '../common/run-command.js';
 import { renderRemoval } from './render-ruleset.js';
 
 export interface HostNetworkOptions {
@@ -26,13 +26,14 @@ export async function ensureHostNetwork(options: HostNetworkOptions): Promise<vo
   if (isComplete(options)) return;
   if (!existsSync(bridgeSettings(options.bridge))) {
     try {
-      await runCommand(['ip', 'link', 'add', 'name', options.bridge, 'type', 'bridge']);
+      await runCommand('ip', ['link', 'add', 'name', options.bridge, 'type', 'bridge']);
     } catch (error) {
       // A CNI plugin was faster.
-      if (!(error instanceof CommandError) || !error.stderr.includes('File exists')) throw error;
+      if (!(error instanceof CommandError) || error.result?.stderr.includes('File exists') !== true)
+        throw error;
     }
   }
-  await runCommand(['ip', 'link', 'set', 'dev', options.bridge, 'up']);
+  await runCommand('ip', ['link', 'set', 'dev', options.bridge, 'up']);
   for (const range of [options.clusterCidr, options.serviceCidr]) await ensureRoute(range, options.bridge);
   writeSetting('/proc/sys/net/ipv4/ip_forward');
   // Node ports answer on 127.0.0.1 too; the table keeps pods from using this the other way round.
@@ -41,10 +42,10 @@ export async function ensureHostNetwork(options: HostNetworkOptions): Promise<vo
 
 /** Removes the table, the routes and the bridge. Nothing to remove is fine. */
 export async function removeHostNetwork(options: HostNetworkOptions): Promise<void> {
-  await runCommand(['nft', '-f', '-'], renderRemoval());
+  await runCommand('nft', ['-f', '-'], { input: renderRemoval() });
   if (!existsSync(bridgeSettings(options.bridge))) return;
   // The routes go with their device.
-  await runCommand(['ip', 'link', 'delete', 'dev', options.bridge]);
+  await runCommand('ip', ['link', 'delete', 'dev', options.bridge]);
 }
 
 function bridgeSettings(bridge: string): string {
@@ -76,7 +77,7 @@ export function routesIn(table: string): ReadonlySet<string> {
 }
 
 async function ensureRoute(range: string, bridge: string): Promise<void> {
-  const listing = await runCommand(['ip', '-json', 'route', 'show', 'exact', range]);
+  const listing = await runCommand('ip', ['-json', 'route', 'show', 'exact', range]);
   const present = (listing.trim() === '' ? [] : JSON.parse(listing)) as readonly RouteEntry[];
   const elsewhere = present.find((route) => route.dev !== bridge);
   if (elsewhere !== undefined) {
@@ -84,7 +85,7 @@ async function ensureRoute(range: string, bridge: string): Promise<void> {
       `${range} is already routed to ${elsewhere.dev ?? 'another place'}: remove that route, or choose another range for the cluster`,
     );
   }
-  if (present.length === 0) await runCommand(['ip', 'route', 'replace', range, 'dev', bridge]);
+  if (present.length === 0) await runCommand('ip', ['route', 'replace', range, 'dev', bridge]);
 }
 
 function readSetting(path: string): string | undefined {

@@ -3,7 +3,7 @@ import { MessageWriter, parseAttributes } from '../common/netlink/message.js';
 import { NetlinkSocket, families } from '../common/netlink/socket.js';
 import { tableName } from './render-ruleset.js';
 import type { TableInventory } from './render-ruleset.js';
-import { CommandError, runCommand } from './run-command.js';
+import { CommandError, runCommand } from '../common/run-command.js';
 
 const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_GETGEN = 16;
@@ -19,16 +19,16 @@ export interface Nftables {
 
 export const kernelNftables: Nftables = {
   async apply(script) {
-    await runCommand(['nft', '-f', '-'], script);
+    await runCommand('nft', ['-f', '-'], { input: script });
   },
 
   async inventory() {
     let text: string;
     try {
-      text = await runCommand(['nft', '--json', '--terse', 'list', 'table', 'ip', tableName]);
+      text = await runCommand('nft', ['--json', '--terse', 'list', 'table', 'ip', tableName]);
     } catch (error) {
       // No such table: that is how it begins.
-      if (error instanceof CommandError && error.stderr.includes('No such file'))
+      if (error instanceof CommandError && error.result?.stderr.includes('No such file') === true)
         return { chains: [], sets: [] };
       throw error;
     }

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { tryCommand } from '../run-command.js';
+import { tryCommand } from '../../common/run-command.js';
 import { fail, ok, warn } from './check.js';
 import type { CheckResult } from './check.js';
 

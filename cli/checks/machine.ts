@@ -4,7 +4,7 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Settings } from '../layout.js';
 import { findRangeCollisions, readAddresses, readRoutes } from '../host/routes.js';
-import { runCommand } from '../run-command.js';
+import { runCommand } from '../../common/run-command.js';
 import { checkCgroups, readCgroupFacts } from './cgroups.js';
 import { fail, ok, warn } from './check.js';
 import type { CheckResult } from './check.js';

@@ -11,7 +11,7 @@ import { removeFromFile } from '../kubeconfig/merge-kubeconfig.js';
 import { contextName } from '../layout.js';
 import type { Layout } from '../layout.js';
 import { findProgram } from '../checks/packages.js';
-import { runCommand, tryCommand } from '../run-command.js';
+import { runCommand, tryCommand } from '../../common/run-command.js';
 import { findOwnShims } from './own-shims.js';
 import { findPodCgroups, removeCgroup } from './pod-cgroups.js';
 

@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Layout } from '../layout.js';
-import { tryCommand } from '../run-command.js';
+import { tryCommand } from '../../common/run-command.js';
 import { tellSupervisor } from '../supervisor/control.js';
 import { PidFolder } from '../supervisor/process-identity.js';
 import { findOwnShims } from './own-shims.js';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { arch } from 'node:os';
 import type { Readable } from 'node:stream';
 import { UsageError } from '../../common/usage-error.js';
-import { runCommand } from '../run-command.js';
+import { runCommand } from '../../common/run-command.js';
 import { buildShippedImages } from './shipped-images.js';
 import { ociArchive } from './oci-image.js';
 import type { BuiltImage } from './oci-image.js';

@@ -12,7 +12,7 @@ import type { Layout } from '../layout.js';
 import { contextName } from '../layout.js';
 import { clientCertificates, clusterCertificates, serviceAccountKey } from '../pki/cluster-certificates.js';
 import { kubeconfigOf } from '../processes.js';
-import { runCommand, tryCommand } from '../run-command.js';
+import { runCommand, tryCommand } from '../../common/run-command.js';
 
 export async function makeFolders(layout: Layout): Promise<void> {
   const { data, run, logs } = layout;

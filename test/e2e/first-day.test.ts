@@ -7,7 +7,7 @@ import t from 'tap';
 import type { Test } from 'tap';
 import type { Pod, Service } from '../../api/generated/core-v1.js';
 import { packageRoot } from '../../common/paths.js';
-import { tryCommand } from '../../cli/run-command.js';
+import { tryCommand } from '../../common/run-command.js';
 import { TestCluster } from '../support/cluster.js';
 import { kubectlVersions } from '../support/kubectl.js';
 import type { Kubectl } from '../support/kubectl.js';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { packageRoot } from '../../common/paths.js';
-import { runCommand, tryCommand } from '../../cli/run-command.js';
+import { runCommand, tryCommand } from '../../common/run-command.js';
 import { knarrProgram, TestCluster } from '../support/cluster.js';
 
 const knarr = (...args: string[]): ReturnType<typeof tryCommand> =>

@@ -6,7 +6,7 @@ if (runInOwnNamespaces(import.meta.url)) {
   const { computeServiceRules } = await import('../../proxy/compute-ruleset.js');
   const { kernelNftables } = await import('../../proxy/nftables.js');
   const { renderDifference, renderFull, renderReplacement } = await import('../../proxy/render-ruleset.js');
-  const { runCommand } = await import('../../proxy/run-command.js');
+  const { runCommand } = await import('../../common/run-command.js');
   const { RulesetIndex } = await import('../../proxy/ruleset-index.js');
   const { serviceObject, sliceObject } = await import('../support/service-objects.js');
 
@@ -82,10 +82,9 @@ if (runInOwnNamespaces(import.meta.url)) {
 
   await t.test('a table with the same names and other types is replaced', async (t) => {
     const foreign = 'map ip knarr-proxy node-ports { type ipv4_addr : verdict; }';
-    await runCommand(
-      ['nft', '-f', '-'],
-      `delete table ip knarr-proxy\nadd table ip knarr-proxy\nadd ${foreign}\n`,
-    );
+    await runCommand('nft', ['-f', '-'], {
+      input: `delete table ip knarr-proxy\nadd table ip knarr-proxy\nadd ${foreign}\n`,
+    });
     put(['10.244.0.5']);
     const full = renderFull(options, index.all(), await kernelNftables.inventory());
     await t.rejects(kernelNftables.apply(full), { name: 'CommandError' });

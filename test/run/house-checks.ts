@@ -1,6 +1,6 @@
 /** The rules of the house that a program can check; each counts as one test. */
 import { join } from 'node:path';
-import { tryCommand } from '../../cli/run-command.js';
+import { tryCommand } from '../../common/run-command.js';
 
 export interface HouseCheck {
   readonly name: string;

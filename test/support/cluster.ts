@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runCommand, tryCommand } from '../../cli/run-command.js';
-import type { CommandResult } from '../../cli/run-command.js';
+import { runCommand, tryCommand } from '../../common/run-command.js';
+import type { CommandResult } from '../../common/run-command.js';
 import { Kubectl } from './kubectl.js';
 import type { KubectlVersion } from './kubectl.js';
 

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { unpackTool } from '../../cli/kubectl/unpack-kubectl.js';
 import type { KubectlVersion } from '../../cli/kubectl/unpack-kubectl.js';
-import { runCommand, tryCommand } from '../../cli/run-command.js';
-import type { CommandResult } from '../../cli/run-command.js';
+import { runCommand, tryCommand } from '../../common/run-command.js';
+import type { CommandResult } from '../../common/run-command.js';
 
 export type { KubectlVersion } from '../../cli/kubectl/unpack-kubectl.js';
 
