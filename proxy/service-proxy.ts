@@ -166,6 +166,8 @@ export class ServiceProxy {
     const { nftables, log } = this.#options;
     this.#rules.takeChanges();
     const ruleset = this.#rules.all();
+    // Before anything is read: a change by others meanwhile must show as a generation that is not this one plus one.
+    const before = nftables.generation();
     const inventory = await nftables.inventory();
     try {
       await nftables.apply(renderFull(this.#options, ruleset, inventory));
@@ -175,7 +177,7 @@ export class ServiceProxy {
       await nftables.apply(renderReplacement(this.#options, ruleset));
     }
     this.#needsFullSync = false;
-    this.#lastGeneration = nftables.generation();
+    this.#lastGeneration = before + 1;
     return true;
   }
 

@@ -15,12 +15,17 @@ import { serviceObject, sliceObject } from '../../support/service-objects.js';
 class RecordingNftables implements Nftables {
   readonly scripts: string[] = [];
   refuses = false;
+  /** Called once, right after the next script was applied. */
+  afterApply: (() => void) | undefined;
   #generation = 1;
 
   async apply(script: string): Promise<void> {
     if (this.refuses) throw new Error('refused');
     this.#generation++;
     this.scripts.push(script);
+    const { afterApply } = this;
+    this.afterApply = undefined;
+    afterApply?.();
     return Promise.resolve();
   }
 
@@ -134,4 +139,21 @@ void t.test('gives everything again after somebody else changed nftables, and on
   clock.advance(30_000);
   await settle();
   t.strictSame(nftables.kinds, ['full', 'full']);
+});
+
+void t.test('sees a change by others that came right after its own', async (t) => {
+  const { clock, nftables } = await start(t);
+  nftables.changedByOthers();
+  nftables.afterApply = () => {
+    nftables.changedByOthers();
+  };
+  clock.advance(30_000);
+  await settle();
+  t.strictSame(nftables.kinds, ['full', 'full'], 'what others did last is not known yet');
+  clock.advance(30_000);
+  await settle();
+  t.strictSame(nftables.kinds, ['full', 'full', 'full']);
+  clock.advance(30_000);
+  await settle();
+  t.strictSame(nftables.kinds, ['full', 'full', 'full'], 'and then there is peace');
 });
