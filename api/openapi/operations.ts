@@ -94,6 +94,9 @@ const subresources: Readonly<Record<string, Subresource>> = {
   attach: connection('PodAttachOptions', attachParameters),
   portforward: connection('PodPortForwardOptions', portForwardParameters),
 };
+/** Kubernetes' words for what an operation does, where they are not the verbs of discovery. */
+const verbOfAction: Readonly<Record<string, string>> = { post: 'create', put: 'update' };
+
 type SubresourceVerb = 'get' | 'put' | 'patch' | 'post' | 'log' | 'connect';
 
 class ResourcePaths {
@@ -118,12 +121,12 @@ class ResourcePaths {
     const paths: ApiPath[] = [
       this.#path(collection, within, this.#collectionOperations()),
       this.#path(`${collection}/{name}`, ['name', ...within], this.#itemOperations()),
-    ];
+    ].filter(({ operations }) => operations.length > 0);
     for (const subresource of this.#resource.subresources) {
       const operations = this.#subresourceOperations(subresource);
       paths.push(this.#path(`${collection}/{name}/${subresource}`, ['name', ...within], operations));
     }
-    if (namespaced) {
+    if (namespaced && this.#resource.verbs.includes('list')) {
       const everywhere = this.#operation('get', 'list', 'list', 'ForAllNamespaces', {
         description: `list ${this.#resource.kind} objects of all namespaces`,
         query: listParameters,
@@ -140,7 +143,7 @@ class ResourcePaths {
 
   #collectionOperations(): ApiOperation[] {
     const { kind, schemaName } = this.#resource;
-    return [
+    return this.#served([
       this.#operation('get', 'list', 'list', '', {
         description: `list or watch objects of kind ${kind}`,
         query: listParameters,
@@ -158,12 +161,17 @@ class ResourcePaths {
         body: { type: deleteOptionsType, required: false },
         response: statusType,
       }),
-    ];
+    ]);
+  }
+
+  /** What is computed can do less than what is stored. */
+  #served(operations: readonly ApiOperation[]): ApiOperation[] {
+    return operations.filter(({ action }) => this.#resource.verbs.includes(verbOfAction[action] ?? action));
   }
 
   #itemOperations(): ApiOperation[] {
     const { kind, schemaName } = this.#resource;
-    return [
+    return this.#served([
       ...this.#readAndWrite(schemaName, `the ${kind}`, ''),
       this.#operation('delete', 'delete', 'delete', '', {
         description: `delete the ${kind}`,
@@ -171,7 +179,7 @@ class ResourcePaths {
         body: { type: deleteOptionsType, required: false },
         response: statusType,
       }),
-    ];
+    ]);
   }
 
   #readAndWrite(type: string, what: string, suffix: string, gvk = this.#gvk): ApiOperation[] {

@@ -36,6 +36,7 @@ import { computedStrategy } from './strategy.js';
 
 /** Questions that are answered and not stored, see `computed/reviews`. */
 const reviews = [
+  resources.tokenReviews,
   resources.selfSubjectReviews,
   resources.selfSubjectAccessReviews,
   resources.subjectAccessReviews,
