@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { runInOwnNamespaces, run, TestNamespace } from '../support/netns.js';
 
 if (runInOwnNamespaces(import.meta.url)) {
@@ -201,7 +202,7 @@ if (runInOwnNamespaces(import.meta.url)) {
   });
 
   await t.test('a daemon that was killed leaves a socket that the next one takes over', async (t) => {
-    const main = new URL('../../cni-plugins/daemon/main.js', import.meta.url).pathname;
+    const main = fileURLToPath(new URL('../../cni-plugins/daemon/main.js', import.meta.url));
     const start = async () => {
       const daemon = spawn(process.execPath, [main, '--socket', plugins.socketPath], {
         stdio: ['ignore', 'ignore', 'pipe'],
