@@ -34,6 +34,7 @@ function mismatch(wanted: string, value: unknown): TypeError {
 
 function integerOf(value: unknown): number {
   if (typeof value !== 'number') throw mismatch('number', value);
+  if (!Number.isInteger(value)) throw new TypeError(`a whole number is wanted where there is ${value}`);
   return value;
 }
 
@@ -76,7 +77,8 @@ const boolean: ScalarCodec = {
 const double: ScalarCodec = {
   wireType: wireTypes.fixed64,
   write: (writer, value) => {
-    writer.double(integerOf(value));
+    if (typeof value !== 'number') throw mismatch('number', value);
+    writer.double(value);
   },
   read: (reader) => reader.double(),
   zero: 0,

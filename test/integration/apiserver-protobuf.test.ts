@@ -3,8 +3,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import t from 'tap';
 import { protobufType, protobufWatchType } from '../../api/protobuf/envelope.js';
+import { omit } from '../../apiserver/omit.js';
 import { unpackTool } from '../../cli/kubectl/unpack-kubectl.js';
+import { storedResources } from '../../api/resources.js';
 import { startFixture } from '../support/apiserver-fixture.js';
+import type { Decoded } from '../support/protobuf-client.js';
 import { protobufClient } from '../support/protobuf-client.js';
 import { until } from '../support/until.js';
 
@@ -143,6 +146,22 @@ await t.test('lists, whole, in chunks, large, and of metadata', async (t) => {
   t.match(metadata.object, { kind: 'PartialObjectMetadataList', items: [{ metadata: { name: 'c000' } }] });
   const none = await client.send('GET', `${core}/secrets`);
   t.match(none.object, { kind: 'SecretList' });
+});
+
+await t.test('every kind that is stored can be listed, and shows what JSON shows', async (t) => {
+  for (const definition of storedResources) {
+    const { group, version, plural, kind } = definition;
+    const path = `${group === '' ? '/api' : `/apis/${group}`}/${version}/${plural}`;
+    const [proto, json] = [await client.send('GET', path), await fixture.request('GET', path)];
+    t.match(proto.object, { kind: `${kind}List` }, path);
+    const { items = [] } = proto.object as { items?: readonly object[] };
+    const shown = (json.json['items'] ?? []) as readonly Decoded[];
+    t.match(
+      items,
+      shown.map((item) => omit(item, 'kind', 'apiVersion')),
+      `${path}: ${items.length} items`,
+    );
+  }
 });
 
 await t.test('a watch is a stream of frames', async (t) => {

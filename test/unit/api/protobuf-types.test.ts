@@ -197,6 +197,10 @@ void t.test('values of another type are refused, with their path', async (t) => 
     [{ metadata: { name: 7 } }, /^metadata: name: a string is wanted where there is a number$/],
     [{ spec: { containers: [{ name: 'a' }, { name: true }] } }, /^spec: containers: 1: name: a string/],
     [{ spec: { containers: {} } }, /^spec: containers: a list is wanted/],
+    [
+      { metadata: { generation: 1.5 } },
+      /^metadata: generation: a whole number is wanted where there is 1.5$/,
+    ],
     [{ metadata: { labels: { a: 1 } } }, /^metadata: labels: a: a string/],
     [{ metadata: { creationTimestamp: 'soon' } }, /^metadata: creationTimestamp: "soon" is no time/],
     [{ spec: [] }, /^spec: an object is wanted/],
