@@ -2,8 +2,7 @@
 import { isJsonObject } from '../patch/merge-patch.js';
 import type { FieldSet, MutableFieldSet } from './field-set.js';
 import { emptySet, isEmptySet, selfElement } from './field-set.js';
-import type { ParsedElement } from './path-element.js';
-import { canonicalElement, compareElements, parseElement } from './path-element.js';
+import { canonicalElement, compareElements } from './path-element.js';
 
 /** Deeper than any API type; a limit, because a client's JSON may nest as it likes. */
 const maxDepth = 64;
@@ -31,23 +30,21 @@ export function encodeFieldsV1(set: FieldSet): FieldSet {
   if (isEmptySet(set)) return set;
   const elements = Object.keys(set);
   const sorted = elements.length === 1 ? elements : sortElements(elements);
-  let changed = sorted !== elements;
-  const result: MutableFieldSet = {};
+  let result: MutableFieldSet | undefined = sorted === elements ? undefined : {};
   for (const element of sorted) {
     const node = set[element] ?? emptySet;
     const encoded = encodeFieldsV1(node);
-    if (encoded !== node) changed = true;
-    result[element] = encoded;
+    if (encoded !== node) result ??= { ...set };
+    if (result !== undefined) result[element] = encoded;
   }
-  return changed ? result : set;
+  return result ?? set;
 }
 
 /** The same array when it is in order. */
 function sortElements(elements: readonly string[]): readonly string[] {
-  const parsed = elements.map(parseElement);
-  const inOrder = parsed.every((element, index) => {
-    const before: ParsedElement | undefined = parsed[index - 1];
-    return before === undefined || compareElements(before, element) <= 0;
-  });
-  return inOrder ? elements : parsed.sort(compareElements).map(({ element }) => element);
+  for (let index = 1; index < elements.length; index++) {
+    if (compareElements(elements[index - 1] ?? '', elements[index] ?? '') > 0)
+      return [...elements].sort(compareElements);
+  }
+  return elements;
 }

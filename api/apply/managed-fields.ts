@@ -117,8 +117,10 @@ export function writeManagers(managers: readonly FieldManager[]): ManagedFieldsE
 
 function writeManager(manager: FieldManager): ManagedFieldsEntry {
   const { source, operation, apiVersion, subresource, time, fields } = manager;
-  const fieldsV1 = encodeFieldsV1(fields);
-  if (source !== undefined && source.fieldsV1 === fieldsV1 && (source.time ?? '') === time) return source;
+  // What was stored is in order; only sets that are new have to be brought into it.
+  const isStored = source?.fieldsV1 === fields;
+  if (isStored && (source.time ?? '') === time) return source;
+  const fieldsV1 = isStored ? fields : encodeFieldsV1(fields);
   return {
     manager: manager.manager,
     operation,

@@ -7,9 +7,12 @@ const maxNameBytes = 128;
 /** Everything but control characters, surrogates and unassigned code points; blanks other than U+0020 do not show. */
 const printable = /^(?:[\p{L}\p{M}\p{N}\p{P}\p{S}]| )$/u;
 
+const plainAscii = /^[ -~]*$/;
+
 /** The manager of a request that names none: the first word of its User-Agent, as Kubernetes cuts it. */
 export function managerFromUserAgent(userAgent: string | undefined): string {
   const program = (userAgent ?? '').split('/', 1)[0] ?? '';
+  if (plainAscii.test(program)) return program.slice(0, maxNameBytes);
   let name = '';
   let bytes = 0;
   for (const character of program) {

@@ -53,8 +53,9 @@ function showElement(element: string): string {
   const content = element.slice(2);
   switch (element.slice(0, 2)) {
     case 'k:': {
-      const keys = Object.entries(JSON.parse(content) as Record<string, unknown>);
-      return `[${keys.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`;
+      return `[${keysOf(element)
+        .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+        .join(',')}]`;
     }
     case 'v:':
       return `[=${content}]`;
@@ -65,41 +66,39 @@ function showElement(element: string): string {
   }
 }
 
-/** An element with what its order depends on. */
-export interface ParsedElement {
-  readonly element: string;
-  readonly rank: number;
-  readonly keys?: readonly (readonly [string, unknown])[];
-  readonly value?: unknown;
-}
+/** The kinds of elements in Kubernetes' order, by their first character. */
+const kindsInOrder = '.fkvi';
 
-export function parseElement(element: string): ParsedElement {
-  const content = element.slice(2);
-  switch (element.slice(0, 2)) {
-    case 'f:':
-      return { element, rank: 1, value: content };
-    case 'k:':
-      return { element, rank: 2, keys: Object.entries(JSON.parse(content) as Record<string, unknown>) };
-    case 'v:':
-      return { element, rank: 3, value: JSON.parse(content) as unknown };
-    case 'i:':
-      return { element, rank: 4, value: Number(content) };
+/** Kubernetes' order: `.`, fields, keys, values, indices; each by its content. */
+export function compareElements(a: string, b: string): number {
+  const kind = a.charAt(0);
+  const order = kindsInOrder.indexOf(kind) - kindsInOrder.indexOf(b.charAt(0));
+  if (order !== 0) return order;
+  switch (kind) {
+    case 'k':
+      return compareKeys(keysOf(a), keysOf(b));
+    case 'v':
+    case 'i':
+      return compareValues(JSON.parse(a.slice(2)), JSON.parse(b.slice(2)));
     default:
-      return { element, rank: 0, value: element };
+      return compareTexts(a, b);
   }
 }
 
-/** Kubernetes' order: `.`, fields, keys, values, indices; each by its content. */
-export function compareElements(a: ParsedElement, b: ParsedElement): number {
-  if (a.rank !== b.rank) return a.rank - b.rank;
-  if (a.keys === undefined || b.keys === undefined) return compareValues(a.value, b.value);
-  for (const [index, [name, value]] of a.keys.entries()) {
-    const other = b.keys[index];
+type Keys = readonly (readonly [name: string, value: unknown])[];
+
+function keysOf(element: string): Keys {
+  return Object.entries(JSON.parse(element.slice(2)) as Record<string, unknown>);
+}
+
+function compareKeys(a: Keys, b: Keys): number {
+  for (const [index, [name, value]] of a.entries()) {
+    const other = b[index];
     if (other === undefined) return 1;
     const order = compareTexts(name, other[0]) || compareValues(value, other[1]);
     if (order !== 0) return order;
   }
-  return a.keys.length - b.keys.length;
+  return a.length - b.length;
 }
 
 /** Numbers before texts before booleans before everything else. */

@@ -3,8 +3,15 @@ import type { ManagedFieldsEntry } from '../generated/meta-v1.js';
 import { compareObjects, isSameComparison, writtenFields } from './compare.js';
 import type { FieldSet } from './field-set.js';
 import { difference, union } from './field-set.js';
+import { sameJson } from './json-values.js';
 import type { FieldManager } from './managed-fields.js';
-import { capUpdateManagers, isSameManager, managersBeforeUpdate, writeManagers } from './managed-fields.js';
+import {
+  capUpdateManagers,
+  isSameManager,
+  managersBeforeUpdate,
+  readManagers,
+  writeManagers,
+} from './managed-fields.js';
 import type { MergeType } from './merge-type.js';
 
 /** Who writes, and through which endpoint. */
@@ -40,9 +47,11 @@ export function trackUpdate(update: UpdateToTrack): readonly ManagedFieldsEntry[
   const comparison = compareObjects(update.type, update.before, update.after, {
     unmanaged: update.unmanaged,
   });
-  const sendsNone = sentManagedFields === undefined || sentManagedFields === liveManagedFields;
-  if (sendsNone && isSameComparison(comparison)) return liveManagedFields;
-  const before = managersBeforeUpdate(liveManagedFields, sentManagedFields, subresource);
+  const sendsSame = sentManagedFields === undefined || sameJson(sentManagedFields, liveManagedFields);
+  if (sendsSame && isSameComparison(comparison)) return liveManagedFields;
+  const before = sendsSame
+    ? (readManagers(liveManagedFields) ?? [])
+    : managersBeforeUpdate(liveManagedFields, sentManagedFields, subresource);
   const written = writtenFields(comparison);
   const lost = union(written, comparison.removed);
   const after = before.map((manager) => {

@@ -5,7 +5,7 @@ import type { MergeType } from './merge-type.js';
 import { fieldElement } from './path-element.js';
 
 /** Which part of an object a request writes. */
-export type WrittenPart = 'main' | 'status' | 'finalize';
+export type WrittenPart = 'main' | 'status' | 'finalize' | 'approval';
 
 const ofTheServer: readonly (readonly string[])[] = [
   ['apiVersion'],
@@ -50,6 +50,8 @@ function foreignFields(type: MergeType, part: WrittenPart, hasStatus: boolean): 
     case 'main':
       return hasStatus ? [['status']] : [];
     case 'status':
+    // Approval is a condition in the status of a request.
+    case 'approval':
       return [
         ...all.filter((name) => name !== 'metadata' && name !== 'status').map((name) => [name]),
         ['metadata', 'ownerReferences'],

@@ -5,11 +5,14 @@ import type { KubernetesObject } from '../../api/objects.js';
 import { formatLabelSelector, selectorFromObject, selectorFromSet } from '../../api/selectors.js';
 import { StatusError } from '../../api/status-error.js';
 import type { Handler, ResourceRequest } from '../handlers/context.js';
+import { applyPatchType } from '../handlers/field-management.js';
 import { readPatch } from '../handlers/patch.js';
 import { emptyBody, readSubresourceObject } from '../handlers/read-object.js';
 import { readDryRun } from '../handlers/request-options.js';
 import { changeObject } from '../handlers/update.js';
 import { respondSubresource } from '../handlers/represent.js';
+import { mediaTypeOf } from '../http/body.js';
+import { apiVersionOf } from '../storage/object-codec.js';
 import { decodeObject } from '../../api/schema/decode.js';
 
 const schemaName = 'autoscaling/v1.Scale';
@@ -35,12 +38,33 @@ export const handleUpdateScale: Handler = async (request) => {
 
 export const handlePatchScale: Handler = async (request) => {
   const { schema } = request.parts;
+  if (mediaTypeOf(request.exchange) === applyPatchType) {
+    const { applyToObject, readConfiguration } = await import('../handlers/apply.js');
+    const value = workloadConfiguration(request, (await readConfiguration(request)).value);
+    const { object } = await applyToObject(request, 'main', { value });
+    await respondSubresource(request, 200, schemaName, scaleOf(object as Scalable));
+    return;
+  }
   const apply = await readPatch(request, schema, schemaName);
   await changeScale(
     request,
     (current) => decodeObject<Partial<Scale>>(schema, schemaName, apply(current), { fill: false }).object,
   );
 };
+
+/** An applied Scale, as a configuration of the workload: it speaks of the replicas and of nothing else. */
+function workloadConfiguration(
+  { served, parts }: ResourceRequest,
+  value: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  if (value['apiVersion'] !== 'autoscaling/v1' || value['kind'] !== 'Scale')
+    throw new StatusError('BadRequest', 'the configuration is not a Scale of autoscaling/v1');
+  const { metadata, spec } = decodeObject<Partial<Scale>>(parts.schema, schemaName, value, {
+    fill: false,
+  }).object;
+  const { definition } = served;
+  return { apiVersion: apiVersionOf(definition), kind: definition.kind, metadata, spec };
+}
 
 async function changeScale(
   request: ResourceRequest,
