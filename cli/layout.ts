@@ -6,6 +6,9 @@
  */
 import { join } from 'node:path';
 
+/** The cgroup below which all pods of Knarr have theirs: not `kubepods`, which may be somebody else's. */
+export const podCgroupRoot = '/knarr';
+
 export interface Settings {
   readonly dataDir: string;
   readonly runDir: string;

@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { certificateFile, keyFile } from '../common/pki.js';
 import { signingKeyFile, signingPublicKeyFile } from '../common/signing-key.js';
+import { podCgroupRoot } from './layout.js';
 import type { Layout } from './layout.js';
 import { serviceAccountKey } from './pki/cluster-certificates.js';
 import type { ProcessDefinition } from './supervisor/supervise.js';
@@ -105,6 +106,7 @@ function kubeletFlags(layout: Layout): string[] {
     'cni-data-dir': data.cniState,
     bridge: settings.bridge,
     'cgroup-driver': 'cgroupfs',
+    'cgroup-root': podCgroupRoot,
   });
 }
 

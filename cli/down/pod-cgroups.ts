@@ -1,16 +1,14 @@
-/** The cgroups of pods that have ended. Those of a running kubelet of somebody else hold processes and are left. */
+/** The cgroups of pods that have ended. Those of another Knarr that runs hold processes and are left. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/** Knarr's kubelet keeps its pods where Kubernetes' does. */
-const podFolder = 'kubepods';
+import { podCgroupRoot } from '../layout.js';
 
 /** The top folders of pods, in each hierarchy, below which no process is. */
 export function findPodCgroups(mountPoint = '/sys/fs/cgroup'): string[] {
   if (!existsSync(mountPoint)) return [];
   return ['.', ...childFolders(mountPoint)]
-    .map((hierarchy) => join(mountPoint, hierarchy, podFolder))
+    .map((hierarchy) => join(mountPoint, hierarchy, podCgroupRoot))
     .filter((folder) => existsSync(folder) && !holdsProcesses(folder));
 }
 
