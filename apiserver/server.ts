@@ -1,4 +1,5 @@
 /** The API server: its parts, put together over a store. */
+import { setMaxListeners } from 'node:events';
 import { Registry } from 'prom-client';
 import {
   namespaces,
@@ -76,6 +77,8 @@ const stopGraceMs = 1500;
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { store, log, clock = systemClock } = options;
   const stopping = new AbortController();
+  // Every watch listens: many of them are no leak.
+  setMaxListeners(0, stopping.signal);
   const cache = new WatchCache(store, { log, clock });
   const caching = cache.run(stopping.signal);
   try {
