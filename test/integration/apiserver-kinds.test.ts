@@ -183,8 +183,8 @@ for (const { resource, body, headers, row } of examples) {
 }
 
 await t.test('an autoscaler is one object in two versions', async (t) => {
-  const v1 = collectionOf(resources.horizontalPodAutoscalersV1 as unknown as ResourceDefinition);
-  const v2 = collectionOf(resources.horizontalPodAutoscalers as unknown as ResourceDefinition);
+  const v1 = collectionOf(resources.horizontalPodAutoscalersV1);
+  const v2 = collectionOf(resources.horizontalPodAutoscalers);
   const watch = fixture.watch(`${v1}?watch=true`);
   await request('POST', v2, {
     metadata: { name: 'both' },
@@ -230,7 +230,7 @@ await t.test('an Event of the core group is seen by its new names, and selected 
     source: { component: 'kubelet' },
     count: 2,
   });
-  const at = collectionOf(resources.eventsV1 as unknown as ResourceDefinition);
+  const at = collectionOf(resources.eventsV1);
   const list = await request('GET', `${at}?fieldSelector=regarding.name%3Dp`);
   t.match(listOf(list.json['items']), [
     { metadata: { name: 'old' }, note: 'as ever', regarding: { name: 'p' }, deprecatedCount: 2 },
@@ -378,11 +378,12 @@ await t.test(
       );
       const causes = listOf(answer.json['details']?.['causes']);
       t.ok(causes.length > 0, 'with causes');
-      for (const cause of causes) {
-        const field = textOf(cause['field']);
-        t.match(field, /^[a-z][A-Za-z]*([.[].*)?$/, `${file}: ${field}`);
-        t.notOk(/undefined|\[object/.test(textOf(cause['message'])), textOf(cause['message']));
-      }
+      const odd = causes.filter(
+        (cause) =>
+          !/^[a-z][A-Za-z]*([.[].*)?$/.test(textOf(cause['field'])) ||
+          /undefined|\[object/.test(textOf(cause['message'])),
+      );
+      t.strictSame(odd, [], `${file}: every cause names a field and says something`);
     }
   },
 );
