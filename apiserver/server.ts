@@ -34,7 +34,7 @@ import { lazyStrategies } from './resources/lazy-registry.js';
 import { createStrategies } from './resources/registry.js';
 import { ClusterIpRange, NodePortRange } from './resources/service/address-ranges.js';
 import { ServiceAllocator } from './resources/service/service-allocator.js';
-import { findInStorage } from './service-accounts/bound-objects.js';
+import { findInStorage } from './service-accounts/find-in-storage.js';
 import { createServiceAccountTokens } from './service-accounts/service-account-tokens.js';
 import type { ServiceAccountTokenOptions } from './service-accounts/service-account-tokens.js';
 import { ResourceStorage } from './storage/resource-storage.js';

@@ -1,8 +1,4 @@
 /** Whether the objects that a token names are still there, and still the same ones. */
-import { nodes, pods, secrets, serviceAccounts } from '../../api/resources.js';
-import type { ResourceDefinition } from '../../api/resources.js';
-import type { KubernetesObject } from '../../api/objects.js';
-import type { ResourceTable } from '../handlers/context.js';
 import type { KubernetesClaims, NamedObject } from './claims.js';
 
 /** What is looked at of an object. */
@@ -63,23 +59,4 @@ function problemOfObject(
     return `the ${kind} "${named.name}" of the token has been deleted`;
   if (found.uid !== named.uid) return `${kind} UID (${found.uid}) does not match claim (${named.uid})`;
   return undefined;
-}
-
-/** Looks into the storage of the server. */
-export function findInStorage(resources: ResourceTable): FindObject {
-  const definitions: Readonly<Record<BoundKind, ResourceDefinition>> = {
-    'service account': serviceAccounts,
-    pod: pods,
-    secret: secrets,
-    node: nodes,
-  };
-  return async (kind, namespace, name) => {
-    const stored = await resources.of(definitions[kind]).storage.find(namespace, name);
-    return stored === undefined ? undefined : essence(stored.object);
-  };
-}
-
-function essence({ metadata }: KubernetesObject): FoundObject {
-  const { uid, deletionTimestamp } = metadata;
-  return { uid, ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }) };
 }
