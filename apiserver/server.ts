@@ -147,10 +147,14 @@ function serveResources(
       });
       return { definition, strategy, storage };
     }),
-    ...lazyStrategies.map(
-      ({ definition, load }) =>
-        new LazilyServed(definition, new ResourceStorage(definition, { store, cache }), load),
-    ),
+    ...lazyStrategies.map(({ definition, load, conversion }) => {
+      const storage = new ResourceStorage(definition, {
+        store,
+        cache,
+        ...(conversion === undefined ? {} : { conversion }),
+      });
+      return new LazilyServed(definition, storage, load);
+    }),
   ]);
 }
 

@@ -54,10 +54,11 @@ export async function createUnlessThere<T extends KubernetesObject>(
   draft: Draft<T>,
 ): Promise<boolean> {
   const served = parts.resources.of(definition);
-  await served.load?.();
-  const { storage, strategy } = served;
+  const { storage } = served;
   const { namespace = '', name = '' } = draft.metadata;
   if ((await storage.find(namespace, name)) !== undefined) return false;
+  await served.load?.();
+  const { strategy } = served;
   const object = structuredClone(draft) as unknown as T;
   strategy.setDefaults?.(object);
   initializeMeta(object, parts.clock.now(), strategy.tracksGeneration === true);

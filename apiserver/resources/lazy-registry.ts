@@ -5,23 +5,67 @@
 import type { KubernetesObject } from '../../api/objects.js';
 import * as resources from '../../api/resources.js';
 import type { ResourceDefinition } from '../../api/resources.js';
+import type { VersionConversion } from '../storage/version-conversion.js';
+import { horizontalPodAutoscalerConversion } from './horizontal-pod-autoscaler/conversion.js';
 import type { Strategy } from './strategy.js';
 
 export interface LazyStrategy {
   readonly definition: ResourceDefinition;
+  /** As in the strategy: the storage has to know it before. */
+  readonly conversion?: VersionConversion;
   /** May be called more than once; the module is loaded once. */
-  load(): Promise<Strategy>;
+  readonly load: () => Promise<Strategy>;
 }
 
 function lazy<T extends KubernetesObject>(
   definition: ResourceDefinition<T>,
   load: () => Promise<Strategy<T>>,
+  conversion?: unknown,
 ): LazyStrategy {
   // Safe: a strategy is only ever given objects of its own definition.
-  return { definition, load } as unknown as LazyStrategy;
+  return { definition, load, ...(conversion === undefined ? {} : { conversion }) } as unknown as LazyStrategy;
 }
 
 export const lazyStrategies: readonly LazyStrategy[] = [
+  lazy(resources.statefulSets, async () => (await import('./stateful-set/strategy.js')).statefulSetStrategy),
+  lazy(resources.daemonSets, async () => (await import('./daemon-set/strategy.js')).daemonSetStrategy),
+  lazy(
+    resources.controllerRevisions,
+    async () => (await import('./controller-revision/strategy.js')).controllerRevisionStrategy,
+  ),
+  lazy(resources.jobs, async () => (await import('./job/strategy.js')).jobStrategy),
+  lazy(resources.cronJobs, async () => (await import('./cron-job/strategy.js')).cronJobStrategy),
+  lazy(
+    resources.horizontalPodAutoscalers,
+    async () => (await import('./horizontal-pod-autoscaler/strategy.js')).horizontalPodAutoscalerStrategy,
+  ),
+  lazy(
+    resources.horizontalPodAutoscalersV1,
+    async () => (await import('./horizontal-pod-autoscaler/strategy.js')).horizontalPodAutoscalerV1Strategy,
+    horizontalPodAutoscalerConversion,
+  ),
+  lazy(
+    resources.persistentVolumes,
+    async () => (await import('./persistent-volume/strategy.js')).persistentVolumeStrategy,
+  ),
+  lazy(
+    resources.persistentVolumeClaims,
+    async () => (await import('./persistent-volume-claim/strategy.js')).persistentVolumeClaimStrategy,
+  ),
+  lazy(
+    resources.resourceQuotas,
+    async () => (await import('./resource-quota/strategy.js')).resourceQuotaStrategy,
+  ),
+  lazy(resources.limitRanges, async () => (await import('./limit-range/strategy.js')).limitRangeStrategy),
+  lazy(resources.podTemplates, async () => (await import('./pod-template/strategy.js')).podTemplateStrategy),
+  lazy(
+    resources.podDisruptionBudgets,
+    async () => (await import('./pod-disruption-budget/strategy.js')).podDisruptionBudgetStrategy,
+  ),
+  lazy(
+    resources.priorityClasses,
+    async () => (await import('./priority-class/strategy.js')).priorityClassStrategy,
+  ),
   lazy(resources.roles, async () => (await import('./role/strategy.js')).roleStrategy),
   lazy(resources.roleBindings, async () => (await import('./role-binding/strategy.js')).roleBindingStrategy),
   lazy(resources.clusterRoles, async () => (await import('./cluster-role/strategy.js')).clusterRoleStrategy),

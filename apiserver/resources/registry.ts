@@ -1,36 +1,20 @@
 /** The strategies, one line a kind. A kind without a line here is not served. */
 import * as resources from '../../api/resources.js';
 import { configMapStrategy } from './config-map/strategy.js';
-import { controllerRevisionStrategy } from './controller-revision/strategy.js';
-import { cronJobStrategy } from './cron-job/strategy.js';
-import { daemonSetStrategy } from './daemon-set/strategy.js';
 import { deploymentStrategy } from './deployment/strategy.js';
 import { endpointSliceStrategy } from './endpoint-slice/strategy.js';
 import { endpointsStrategy } from './endpoints/strategy.js';
 import { eventStrategy, newEventStrategy } from './event/strategy.js';
-import {
-  horizontalPodAutoscalerStrategy,
-  horizontalPodAutoscalerV1Strategy,
-} from './horizontal-pod-autoscaler/strategy.js';
-import { jobStrategy } from './job/strategy.js';
 import { leaseStrategy } from './lease/strategy.js';
-import { limitRangeStrategy } from './limit-range/strategy.js';
 import { namespaceStrategy } from './namespace/strategy.js';
 import { nodeStrategy } from './node/strategy.js';
-import { persistentVolumeClaimStrategy } from './persistent-volume-claim/strategy.js';
-import { persistentVolumeStrategy } from './persistent-volume/strategy.js';
-import { podDisruptionBudgetStrategy } from './pod-disruption-budget/strategy.js';
-import { podTemplateStrategy } from './pod-template/strategy.js';
 import { podStrategy } from './pod/strategy.js';
-import { priorityClassStrategy } from './priority-class/strategy.js';
 import { replicaSetStrategy } from './replica-set/strategy.js';
 import { replicationControllerStrategy } from './replication-controller/strategy.js';
-import { resourceQuotaStrategy } from './resource-quota/strategy.js';
 import { secretStrategy } from './secret/strategy.js';
 import { serviceAccountStrategy } from './service-account/strategy.js';
 import type { ServiceAllocator } from './service/service-allocator.js';
 import { serviceStrategy } from './service/strategy.js';
-import { statefulSetStrategy } from './stateful-set/strategy.js';
 import type { Strategy } from './strategy.js';
 import { computedStrategy } from './strategy.js';
 
@@ -65,22 +49,8 @@ export function createStrategies(dependencies: StrategyDependencies): readonly S
     namespaceStrategy,
     deploymentStrategy,
     replicaSetStrategy,
-    statefulSetStrategy,
-    daemonSetStrategy,
-    controllerRevisionStrategy,
-    jobStrategy,
-    cronJobStrategy,
-    horizontalPodAutoscalerStrategy,
-    horizontalPodAutoscalerV1Strategy,
-    persistentVolumeStrategy,
-    persistentVolumeClaimStrategy,
-    resourceQuotaStrategy,
-    limitRangeStrategy,
-    podTemplateStrategy,
     computedStrategy(resources.componentStatuses),
     ...reviews.map(computedStrategy),
-    podDisruptionBudgetStrategy,
-    priorityClassStrategy,
     leaseStrategy,
     endpointSliceStrategy,
   ] as readonly unknown[] as readonly Strategy[];

@@ -1,13 +1,10 @@
 /** HorizontalPodAutoscalers: how many pods a workload gets, by what they are doing. Stored as v2, served as v1, too. */
-import {
-  horizontalPodAutoscalerFromV2,
-  horizontalPodAutoscalerToV2,
-} from '../../../api/conversion/horizontal-pod-autoscaler.js';
 import type * as v1 from '../../../api/generated/autoscaling-v1.js';
 import type * as v2 from '../../../api/generated/autoscaling-v2.js';
 import { horizontalPodAutoscalers, horizontalPodAutoscalersV1 } from '../../../api/resources.js';
 import type { Strategy } from '../strategy.js';
 import { strategyOfView } from '../version-view.js';
+import { horizontalPodAutoscalerConversion } from './conversion.js';
 import { validateAutoscaler, validateAutoscalerStatus } from './validation.js';
 
 const defaultCpuPercent = 80;
@@ -46,10 +43,6 @@ function setBehaviorDefaults(behavior: v2.HorizontalPodAutoscalerBehavior): void
 
 export const horizontalPodAutoscalerV1Strategy: Strategy<v1.HorizontalPodAutoscaler> = strategyOfView(
   horizontalPodAutoscalersV1,
-  {
-    storedAs: horizontalPodAutoscalers,
-    toStored: horizontalPodAutoscalerToV2,
-    fromStored: horizontalPodAutoscalerFromV2,
-  },
+  horizontalPodAutoscalerConversion,
   horizontalPodAutoscalerStrategy,
 );
