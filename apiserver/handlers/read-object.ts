@@ -21,10 +21,15 @@ import { readFieldValidation } from './request-options.js';
 
 /** Reads the body as the kind of the resource. Throws BadRequest and UnsupportedMediaType. */
 export async function readResourceObject(request: ResourceRequest): Promise<KubernetesObject> {
+  return decodeResource(request, await readResourceBody(request));
+}
+
+/** The body of a request for {@link decodeResource}, which may read it several times. */
+export async function readResourceBody(request: ResourceRequest): Promise<RequestBody> {
   const { schema } = request.parts;
   const body = await readObjectBody(request.exchange, (bytes) => decodeProtobuf(schema, bytes));
   if (body === undefined) throw emptyBody();
-  return decodeResource(request, body);
+  return body;
 }
 
 export function emptyBody(): StatusError {

@@ -14,7 +14,7 @@ import type { Handler, ResourceRequest } from './context.js';
 import { checkScope, createFromClient, validateNew } from './create.js';
 import { endsByUpdate } from './deletion.js';
 import { settleManagedFields, trackChange } from './field-management.js';
-import { readResourceObject } from './read-object.js';
+import { decodeResource, readResourceBody } from './read-object.js';
 import { respondObject } from './represent.js';
 import { readDryRun } from './request-options.js';
 import { parseResourceVersion } from './request-options.js';
@@ -25,17 +25,28 @@ export type UpdateScope = 'main' | 'status' | 'finalize' | 'approval';
 const subresourceScopes: readonly string[] = ['status', 'finalize', 'approval'];
 
 export const handleUpdate: Handler = async (request) => {
-  const object = await readResourceObject(request);
-  checkScope(request, object);
-  checkName(request, object);
+  const body = await readResourceBody(request);
+  const read = (): KubernetesObject => {
+    const object = decodeResource(request, body);
+    checkScope(request, object);
+    checkName(request, object);
+    return object;
+  };
+  // Refuses what is no such object before anything is looked up. The first attempt takes it, later ones read anew.
+  let first: KubernetesObject | undefined = read();
+  const next = (): KubernetesObject => {
+    const object = first ?? read();
+    first = undefined;
+    return object;
+  };
   const dryRun = readDryRun(request.exchange);
   const scope = scopeOf(request);
   try {
-    const updated = await changeObject(request, { scope, dryRun, next: () => structuredClone(object) });
-    await respondObject(request, 200, updated);
+    await respondObject(request, 200, await changeObject(request, { scope, dryRun, next }));
   } catch (error) {
     const mayCreate = request.served.strategy.allowsCreateOnUpdate === true && scope === 'main';
     if (!mayCreate || !isStatusError(error, 'NotFound')) throw error;
+    const object = next();
     if ((object.metadata.uid as string | undefined) ?? '') throw error;
     object.metadata.resourceVersion = '';
     await respondObject(request, 201, await createFromClient(request, object, dryRun));
