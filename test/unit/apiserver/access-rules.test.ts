@@ -290,5 +290,5 @@ void t.test('a binding is for one role', async (t) => {
 });
 
 void t.test('every line of the registry leads to the strategy of its definition', async (t) => {
-  for (const { definition, load } of lazyStrategies) t.equal((await load()).definition, definition);
+  for (const late of lazyStrategies) t.equal((await late.load()).definition, late.definition);
 });
