@@ -2,8 +2,9 @@
  * What is particular about one kind. Everything that kinds have in common (metadata, revisions, finalizers,
  * patches, watches) is done once, in handlers/; a strategy says only what differs.
  *
- * A new kind is a folder with `strategy.ts` and `validation.ts`, and a line in `registry.ts`, or in `lazy-registry.ts` for a
- * kind that few requests are about: its rules are then loaded when the first one comes. Strategies are pure but for the allocators of Services: they change the object that they are given and nothing else.
+ * A new kind is a folder with `strategy.ts` and `validation.ts`, and a line in `registry.ts`, or in `lazy-registry.ts`
+ * for a kind that few requests are about: its rules are then loaded when the first one comes. Strategies are pure but for
+ * the allocators of Services: they change the object that they are given and nothing else.
  */
 import type { Violations } from '../../api/field-path.js';
 import type { NameCheck } from '../../api/names.js';
