@@ -35,6 +35,7 @@ export async function checkMachine(context: MachineContext): Promise<CheckResult
     ...(await checkPorts(settings, context.isOwn)),
     ...checkRanges(settings),
     await checkDisk(settings.dataDir),
+    ...checkHostFiles(),
   ];
   // The kernel is tried with these tools; before they are installed there is nothing to try it with.
   const canTry = context.isRoot && !missing.includes('iproute2') && !missing.includes('nftables');
@@ -53,6 +54,15 @@ export async function checkRuntimeVersions(): Promise<CheckResult[]> {
     ok('containerd', containerd.trim().split(' ').slice(2, 3).join('')),
     ok('runc', runc.split('\n')[0]?.replace('runc version ', '') ?? ''),
   ];
+}
+
+/** containerd copies both into each pod sandbox, and makes none where one is missing. Small images lack them. */
+export function checkHostFiles(files: readonly string[] = ['/etc/hosts', '/etc/resolv.conf']): CheckResult[] {
+  return files
+    .filter((file) => !existsSync(file))
+    .map((file) =>
+      fail('host files', `${file} is missing, and every pod starts from a copy of it`, `create ${file}`),
+    );
 }
 
 function checkNode(version: string): CheckResult {
