@@ -22,7 +22,7 @@ interface Measured {
 
 function sourceOf(metric: MetricSpec | MetricStatus | undefined): Measured {
   const { object, pods, resource, containerResource, external } = metric ?? {};
-  return (object ?? pods ?? resource ?? containerResource ?? external ?? {});
+  return object ?? pods ?? resource ?? containerResource ?? external ?? {};
 }
 
 function formatMetric(spec: MetricSpec, status: MetricStatus | undefined): string {

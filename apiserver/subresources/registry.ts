@@ -55,19 +55,7 @@ function connectable(name: string, kind: string, handler: Handler): Subresource 
   return { name, kind: { group: '', version: 'v1', kind }, handlers: { GET: handler, POST: handler } };
 }
 
-const all = [
-  status,
-  approval,
-  scale,
-  finalize,
-  binding,
-  eviction,
-  token,
-  log,
-  exec,
-  attach,
-  portforward,
-];
+const all = [status, approval, scale, finalize, binding, eviction, token, log, exec, attach, portforward];
 const byName = new Map(all.map((one) => [one.name, one]));
 
 /** The subresource of that name; whether a kind has it stands in its definition. */
