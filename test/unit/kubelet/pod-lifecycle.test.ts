@@ -188,6 +188,11 @@ await t.test('a config map that comes later, and one that changes', async (t) =>
     () => (readFileSync(join(volume, 'color'), 'utf8') === 'blue' ? true : undefined),
     () => 'the file did not change',
   );
+  // A new name is linked after the data has changed, as Kubernetes' atomic writer does it.
+  await until(
+    () => (existsSync(join(volume, 'size')) ? true : undefined),
+    () => 'the new file did not appear',
+  );
   t.equal(readFileSync(join(volume, 'size'), 'utf8'), 'big');
 });
 
