@@ -137,3 +137,16 @@ export function problemOf(runtime: NodeStatusInput['runtime']): string | undefin
   }
   return failing.length === 0 ? undefined : failing.join(', ');
 }
+
+/** A restart of the runtime takes less than this. */
+const toleratedSilenceMs = 30_000;
+
+/**
+ * Whether a ready Node stays so although its runtime does not answer: containers run on without it, so a restart must
+ * not take them out of every Service.
+ *
+ * @param silentMs for how long the runtime has not answered; undefined when it answers
+ */
+export function isBriefSilence(wasReady: boolean, silentMs: number | undefined): boolean {
+  return wasReady && silentMs !== undefined && silentMs < toleratedSilenceMs;
+}

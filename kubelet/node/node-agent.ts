@@ -3,7 +3,8 @@
  *
  * On the way to Ready nothing waits for a timer that is longer than it must be: the pod CIDR arrives by watch, and the
  * runtime is asked every 50 ms only while it takes up the new network configuration. Afterwards: a Lease every 10 s, a
- * look at runtime and machine at the same pace, a status when something changed or every 5 minutes.
+ * look at runtime and machine at the same pace, a status when something changed or every 5 minutes. While the runtime is
+ * not well, a look every second; a silence that a restart explains is not reported, because its containers run on.
  */
 import type { Node, NodeStatus } from '../../api/generated/core-v1.js';
 import { nodes } from '../../api/resources.js';
@@ -15,7 +16,7 @@ import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import { isAborted } from '../../client/is-aborted.js';
 import type { ContainerRuntime, RuntimeImage, RuntimeVersion } from '../cri/runtime.js';
-import { computeNodeStatus, problemOf } from './compute-node-status.js';
+import { computeNodeStatus, isBriefSilence, problemOf } from './compute-node-status.js';
 import type { NodeStatusInput } from './compute-node-status.js';
 import { readPressure } from './machine-facts.js';
 import type { MachineFacts } from './machine-facts.js';
@@ -40,7 +41,13 @@ export interface NodeAgentOptions {
   readonly log: Logger;
 }
 
-const intervals = { heartbeatMs: 10_000, statusMs: 300_000, untilReadyMs: 50, readySoonMs: 10_000 } as const;
+const intervals = {
+  heartbeatMs: 10_000,
+  statusMs: 300_000,
+  untilReadyMs: 50,
+  readySoonMs: 10_000,
+  notReadyMs: 1000,
+} as const;
 
 export class NodeAgent {
   readonly #options: NodeAgentOptions;
@@ -52,6 +59,8 @@ export class NodeAgent {
   #images: readonly RuntimeImage[] = [];
   /** Until then Ready is expected any moment. */
   #readySoonUntilMs = 0;
+  /** Since when the runtime does not answer. */
+  #silentSinceMs: number | undefined;
   #podCidr: string | undefined;
   #wake: (() => void) | undefined;
 
@@ -86,7 +95,7 @@ export class NodeAgent {
         if (this.#uid === undefined) await this.#register();
         const ready = await this.#report();
         const soon = !ready && clock.monotonicMs() < this.#readySoonUntilMs;
-        delayMs = soon ? intervals.untilReadyMs : intervals.heartbeatMs;
+        delayMs = ready ? intervals.heartbeatMs : soon ? intervals.untilReadyMs : intervals.notReadyMs;
         failures = 0;
       } catch (error) {
         if (failures === 0) log.warn('the node could not report its status, will try again', { err: error });
@@ -161,9 +170,12 @@ export class NodeAgent {
       log.info('wrote the network configuration', { podCidr: this.#podCidr });
     const isDue = clock.monotonicMs() - this.#writtenAtMs >= intervals.statusMs;
     const { status, ready } = await this.#compute(isDue);
+    const wasReady = isReady(this.#written);
+    const silentMs =
+      this.#silentSinceMs === undefined ? undefined : clock.monotonicMs() - this.#silentSinceMs;
+    if (isBriefSilence(wasReady, silentMs)) return false;
     if (!isDue && isSameStatus(this.#written, status)) return ready;
     await this.#nodes.patch({ name: nodeName }, 'strategic', { status }, { subresource: 'status' });
-    const wasReady = isReady(this.#written);
     if (ready !== wasReady)
       log.info(ready ? 'the node is ready' : 'the node is not ready', { node: nodeName });
     this.#written = status;
@@ -189,8 +201,11 @@ export class NodeAgent {
 
   async #askRuntime(): Promise<NodeStatusInput['runtime']> {
     try {
-      return await this.#options.runtime.status();
+      const conditions = await this.#options.runtime.status();
+      this.#silentSinceMs = undefined;
+      return conditions;
     } catch (error) {
+      this.#silentSinceMs ??= this.#options.clock.monotonicMs();
       return { unreachable: error instanceof Error ? error.message : String(error) };
     }
   }
