@@ -16,17 +16,21 @@ export interface AdmissionDependencies extends ServiceAccountDependencies {
   readonly listPriorityClasses: () => Promise<readonly PriorityClass[]>;
 }
 
-/** Throws UsageError when `disabled` names what is no plugin. */
-export function createAdmissionChain(
-  dependencies: AdmissionDependencies,
-  disabled: readonly string[] = [],
-): AdmissionChain {
-  const plugins: readonly AdmissionPlugin[] = [
+export function createAdmissionPlugins(dependencies: AdmissionDependencies): readonly AdmissionPlugin[] {
+  return [
     namespaceLifecycle(dependencies.findNamespace),
     serviceAccount(dependencies),
     defaultTolerationSeconds,
     priority(dependencies),
   ];
+}
+
+/** Throws UsageError when `disabled` names what is no plugin. */
+export function createAdmissionChain(
+  dependencies: AdmissionDependencies,
+  disabled: readonly string[] = [],
+): AdmissionChain {
+  const plugins = createAdmissionPlugins(dependencies);
   for (const name of disabled) {
     if (!plugins.some((plugin) => plugin.name === name))
       throw new UsageError(`--disable-admission-plugins: there is no plugin ${name}`);
