@@ -20,7 +20,7 @@ export function readSelection({ exchange, served }: ResourceRequest): Selection 
   const fieldText = exchange.query.get('fieldSelector') ?? '';
   const labels: LabelSelector = labelText === '' ? { requirements: [] } : parseLabelSelector(labelText);
   const fields = fieldText === '' ? [] : parseFieldSelector(fieldText).requirements;
-  const readers = fields.map((requirement) => readerOf(served, requirement, labelText, fieldText));
+  const readers = fields.map((requirement) => readerOf(served, requirement));
   const byName = fields.find((one) => one.field === 'metadata.name' && one.operator === '=');
   return {
     selective: labels.requirements.length > 0 || fields.length > 0,
@@ -33,17 +33,13 @@ export function readSelection({ exchange, served }: ResourceRequest): Selection 
 }
 
 function readerOf(
-  { definition, strategy }: ServedResource,
+  { strategy }: ServedResource,
   { field }: FieldRequirement,
-  labelText: string,
-  fieldText: string,
 ): (object: KubernetesObject) => string {
   if (field === 'metadata.name') return (object) => object.metadata.name;
   if (field === 'metadata.namespace') return (object) => object.metadata.namespace ?? '';
   const reader = strategy.selectableFields?.[field];
   if (reader !== undefined) return reader;
-  throw new StatusError(
-    'BadRequest',
-    `Unable to find "${definition.group}/${definition.version}, Resource=${definition.plural}" that match label selector "${labelText}", field selector "${fieldText}": field label not supported: ${field}`,
-  );
+  // kubectl puts the two selectors before these words.
+  throw new StatusError('BadRequest', `field label not supported: ${field}`);
 }
