@@ -1,8 +1,8 @@
 /** The apiserver process. */
-import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { runComponent, UsageError } from '../common/component.js';
 import type { ComponentContext } from '../common/component.js';
+import { readDurationMs, readFlagFile, readPort } from '../common/read-flags.js';
 import { startApiServer } from './server.js';
 import { declareServiceAccountFlags, readServiceAccountFlags } from './service-account-flags.js';
 import type { ServiceAccountFlags } from './service-account-flags.js';
@@ -65,11 +65,11 @@ async function run(flags: Flags, { log, signal, metrics }: ComponentContext): Pr
   try {
     const server = await startApiServer({
       host: flags.bindAddress,
-      port: readPort(flags.securePort),
+      port: readPort('--secure-port', flags.securePort),
       advertiseAddress: flags.advertiseAddress ?? defaultAdvertiseAddress(flags.bindAddress),
       tls: {
-        cert: readPem('--tls-cert-file', flags.tlsCertFile),
-        key: readPem('--tls-private-key-file', flags.tlsPrivateKeyFile),
+        cert: readFlagFile('--tls-cert-file', flags.tlsCertFile),
+        key: readFlagFile('--tls-private-key-file', flags.tlsPrivateKeyFile),
         ...optionalPem('clientCa', '--client-ca-file', flags.clientCaFile),
       },
       kubelet: {
@@ -80,8 +80,8 @@ async function run(flags: Flags, { log, signal, metrics }: ComponentContext): Pr
       store,
       serviceClusterIpRange: flags.serviceClusterIpRange,
       serviceNodePortRange: flags.serviceNodePortRange,
-      eventTtlSeconds: readDurationSeconds('--event-ttl', flags.eventTtl),
-      serviceAccountTokens: readServiceAccountFlags(flags, readDurationSeconds),
+      eventTtlSeconds: Math.ceil(readDurationMs('--event-ttl', flags.eventTtl) / 1000),
+      serviceAccountTokens: readServiceAccountFlags(flags),
       disabledAdmissionPlugins: flags.disableAdmissionPlugins.split(',').filter((name) => name !== ''),
       log,
       metrics,
@@ -130,37 +130,12 @@ function storeOptions(flags: Flags, log: ComponentContext['log']): StoreOptions 
   }
 }
 
-function readPem(flag: string, file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UsageError(`${flag}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
 function optionalPem<K extends string>(
   key: K,
   flag: string,
   file: string | undefined,
 ): Partial<Record<K, string>> {
-  return file === undefined ? {} : ({ [key]: readPem(flag, file) } as Record<K, string>);
-}
-
-function readPort(text: string): number {
-  const port = Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65535)
-    throw new UsageError(`--secure-port: ${text} is not a port`);
-  return port;
-}
-
-/** A duration as Go writes it: `1h`, `90m`, `1h30m`. */
-function readDurationSeconds(flag: string, text: string): number {
-  const units: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1 };
-  if (!/^(\d+[hms])+$/.test(text)) throw new UsageError(`${flag}: ${text} is not a duration such as 1h`);
-  let seconds = 0;
-  for (const [, amount = '0', unit = 's'] of text.matchAll(/(\d+)([hms])/g))
-    seconds += Number(amount) * (units[unit] ?? 1);
-  return seconds;
+  return file === undefined ? {} : ({ [key]: readFlagFile(flag, file) } as Record<K, string>);
 }
 
 /** A server that listens everywhere is reached under its first address that other machines know. */

@@ -1,6 +1,6 @@
 /** The flags about tokens of service accounts, under the names of the kube-apiserver. */
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { readBoolean, readDurationMs, readFlagFile } from '../common/read-flags.js';
 import { UsageError } from '../common/usage-error.js';
 import type { ServiceAccountTokenOptions } from './service-accounts/service-account-tokens.js';
 import { readSigningKey, readVerificationKeys } from './service-accounts/signing-keys.js';
@@ -44,44 +44,30 @@ export function declareServiceAccountFlags(command: Command): Command {
 }
 
 /** Reads the key files. Throws UsageError. */
-export function readServiceAccountFlags(
-  flags: ServiceAccountFlags,
-  readDurationSeconds: (flag: string, text: string) => number,
-): ServiceAccountTokenOptions {
+export function readServiceAccountFlags(flags: ServiceAccountFlags): ServiceAccountTokenOptions {
   const [issuer = defaultIssuer, ...others] = flags.serviceAccountIssuer;
   const signingFile = flags.serviceAccountSigningKeyFile;
   const max = flags.serviceAccountMaxTokenExpiration;
   return {
     issuers: [issuer, ...others],
-    signingKey: readSigningKey(readPem('--service-account-signing-key-file', signingFile), signingFile),
+    signingKey: readSigningKey(readFlagFile('--service-account-signing-key-file', signingFile), signingFile),
     keys: flags.serviceAccountKeyFile.flatMap((file) =>
-      readVerificationKeys(readPem('--service-account-key-file', file), file),
+      readVerificationKeys(readFlagFile('--service-account-key-file', file), file),
     ),
     audiences: (flags.apiAudiences ?? '').split(',').filter((one) => one !== ''),
-    extendExpiration: readBoolean(flags.serviceAccountExtendTokenExpiration),
-    ...(max === undefined ? {} : { maxLifeSeconds: readMax(max, readDurationSeconds) }),
+    extendExpiration: readBoolean(
+      '--service-account-extend-token-expiration',
+      flags.serviceAccountExtendTokenExpiration,
+    ),
+    ...(max === undefined ? {} : { maxLifeSeconds: readMax(max) }),
     ...(flags.serviceAccountJwksUri === undefined ? {} : { jwksUri: flags.serviceAccountJwksUri }),
   };
 }
 
-function readMax(text: string, readDurationSeconds: (flag: string, text: string) => number): number {
+function readMax(text: string): number {
   const flag = '--service-account-max-token-expiration';
-  const seconds = readDurationSeconds(flag, text);
+  const seconds = readDurationMs(flag, text) / 1000;
   // Kubernetes' own floor: below an hour its clients would renew all the time.
   if (seconds < 3600) throw new UsageError(`${flag}: ${text} is less than 1h`);
   return seconds;
-}
-
-function readBoolean(text: string): boolean {
-  if (text === 'true') return true;
-  if (text === 'false') return false;
-  throw new UsageError(`--service-account-extend-token-expiration: ${text} is neither true nor false`);
-}
-
-function readPem(flag: string, file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UsageError(`${flag}: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }

@@ -4,9 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { runComponent, serveHealth } from '../common/component.js';
 import type { ComponentContext } from '../common/component.js';
+import { readBoolean, readPort, readServingCertificate } from '../common/read-flags.js';
 import { createRestClient } from '../client/rest-client.js';
 import { waitForServer } from '../client/wait-for-server.js';
-import { booleanOf, declareFlags, healthTlsOf, settingsOf, wholeNumber } from './flags.js';
+import { declareFlags, settingsOf } from './flags.js';
 import type { ControllerManagerFlags } from './flags.js';
 import { controllerDefinitions } from './registry.js';
 import { chooseControllers, runControllers } from './run-controllers.js';
@@ -15,16 +16,16 @@ async function run(flags: ControllerManagerFlags, context: ComponentContext): Pr
   const { log, signal } = context;
   const settings = settingsOf(flags);
   const definitions = chooseControllers(controllerDefinitions, flags.controllers);
-  const elect = booleanOf('--leader-elect', flags.leaderElect);
+  const elect = readBoolean('--leader-elect', flags.leaderElect);
   const client = createRestClient({
     connection: { kubeconfig: flags.kubeconfig },
     userAgent: 'knarr-controller-manager',
   });
   let working = false;
-  const tls = healthTlsOf(flags);
+  const tls = readServingCertificate(flags);
   const health = await serveHealth({
     host: flags.bindAddress,
-    port: wholeNumber('--secure-port', flags.securePort),
+    port: readPort('--secure-port', flags.securePort),
     metrics: context.metrics,
     ready: {
       apiserver: async () => {

@@ -1,9 +1,9 @@
 /** The kubelet's flags, with the names that Kubernetes' kubelet uses where it has them. */
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { UsageError } from '../common/component.js';
+import { readFlagFile } from '../common/read-flags.js';
 import type { KubeletSettings } from './kubelet.js';
 
 export interface KubeletFlags {
@@ -93,12 +93,4 @@ export function settingsOf(flags: KubeletFlags): KubeletSettings {
       clientCa: readFlagFile('--client-ca-file', flags.clientCaFile),
     },
   };
-}
-
-function readFlagFile(flag: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new UsageError(`${flag}: ${(error as Error).message}`, { cause: error });
-  }
 }

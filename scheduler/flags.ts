@@ -1,7 +1,6 @@
 /** The scheduler's command line: names and defaults of kube-scheduler. */
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { UsageError } from '../common/component.js';
+import { readBoolean, readPort, readServingCertificate } from '../common/read-flags.js';
 
 export interface SchedulerFlags {
   readonly kubeconfig: string;
@@ -31,32 +30,10 @@ export interface SchedulerSettings {
 
 /** Throws UsageError where a flag makes no sense. */
 export function settingsOf(flags: SchedulerFlags): SchedulerSettings {
-  const port = Number(flags.securePort);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new UsageError(`--secure-port: "${flags.securePort}" is not a port`);
-  return { host: flags.bindAddress, port, tls: tlsOf(flags), leaderElect: leaderElectOf(flags.leaderElect) };
-}
-
-function leaderElectOf(value: string | boolean): boolean {
-  if (value === true || value === 'true') return true;
-  if (value === false || value === 'false') return false;
-  throw new UsageError(`--leader-elect: "${value}" is neither true nor false`);
-}
-
-function tlsOf({ tlsCertFile, tlsPrivateKeyFile }: SchedulerFlags): SchedulerSettings['tls'] {
-  if (tlsCertFile === undefined && tlsPrivateKeyFile === undefined) return undefined;
-  if (tlsCertFile === undefined || tlsPrivateKeyFile === undefined)
-    throw new UsageError('--tls-cert-file and --tls-private-key-file belong together: give both');
   return {
-    cert: readText('--tls-cert-file', tlsCertFile),
-    key: readText('--tls-private-key-file', tlsPrivateKeyFile),
+    host: flags.bindAddress,
+    port: readPort('--secure-port', flags.securePort),
+    tls: readServingCertificate(flags),
+    leaderElect: readBoolean('--leader-elect', flags.leaderElect),
   };
-}
-
-function readText(flag: string, file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UsageError(`${flag}: ${(error as Error).message}`, { cause: error });
-  }
 }
