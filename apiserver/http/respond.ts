@@ -59,6 +59,17 @@ export async function respondStatus(exchange: Exchange, status: number, value: o
 
 const statusSchemaName = 'meta/v1.Status';
 
+/** What is answered where something was done and there is no object to show: a binding, an eviction. */
+export async function respondCreated(exchange: Exchange): Promise<void> {
+  await respondStatus(exchange, 201, {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    code: 201,
+  });
+}
+
 export function respondText(exchange: Exchange, status: number, text: string): void {
   exchange.respond(
     status,

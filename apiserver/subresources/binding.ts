@@ -6,7 +6,7 @@ import { conflict, StatusError } from '../../api/status-error.js';
 import type { Handler, ResourceRequest } from '../handlers/context.js';
 import { emptyBody, readSubresourceObject } from '../handlers/read-object.js';
 import { readDryRun } from '../handlers/request-options.js';
-import { respondStatus } from '../http/respond.js';
+import { respondCreated } from '../http/respond.js';
 import { omit } from '../omit.js';
 import { timestamp } from '../resources/object-meta.js';
 import { subjectOf } from '../storage/error-subject.js';
@@ -17,13 +17,7 @@ export const handleBinding: Handler = async (request) => {
   if (binding === undefined) throw emptyBody();
   const name = path.name === '' ? (binding.metadata?.name ?? '') : path.name;
   await bindPod(request, name, binding, readDryRun(exchange));
-  await respondStatus(exchange, 201, {
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Success',
-    code: 201,
-  });
+  await respondCreated(exchange);
 };
 
 async function bindPod(

@@ -5,7 +5,7 @@ import type { Handler, ResourceRequest } from '../handlers/context.js';
 import { deleteObject } from '../handlers/delete.js';
 import { readSubresourceObject } from '../handlers/read-object.js';
 import { readDryRun } from '../handlers/request-options.js';
-import { respondStatus } from '../http/respond.js';
+import { respondCreated } from '../http/respond.js';
 import { evictionRuleOf, takeDisruption } from './disruption-budget.js';
 
 export const handleEviction: Handler = async (request) => {
@@ -21,13 +21,7 @@ export const handleEviction: Handler = async (request) => {
     ...eviction?.deleteOptions,
     ...(dryRun ? { dryRun: ['All'] } : {}),
   });
-  await respondStatus(exchange, 201, {
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Success',
-    code: 201,
-  });
+  await respondCreated(exchange);
 };
 
 /** Throws TooManyRequests when the budget has nothing left; else one disruption is taken from it. */
