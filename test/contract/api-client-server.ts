@@ -2,8 +2,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +12,7 @@ import { waitForServer } from '../../client/wait-for-server.js';
 import { ensureSigningKey, signingKeyFile } from '../../common/signing-key.js';
 import { testPki } from '../support/pki.js';
 import type { TestPki } from '../support/pki.js';
+import { freePort } from '../support/free-ports.js';
 
 const startDeadlineMs = 20_000;
 
@@ -92,12 +91,4 @@ async function end(child: ChildProcess): Promise<void> {
     child.once('exit', resolve);
     child.kill('SIGKILL');
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

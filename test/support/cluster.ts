@@ -1,12 +1,11 @@
 /** A whole Knarr cluster of its own folders, ports and kubeconfig: `knarr up`, and `knarr down --purge` at the end. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand, tryCommand } from '../../common/run-command.js';
 import type { CommandResult } from '../../common/run-command.js';
+import { freePorts } from './free-ports.js';
 import { Kubectl } from './kubectl.js';
 import type { KubectlVersion } from './kubectl.js';
 
@@ -14,20 +13,6 @@ import type { KubectlVersion } from './kubectl.js';
 export const knarrProgram = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'cli', 'main.js');
 
 const upTimeoutMs = 120_000;
-
-/** Ports that were free a moment ago. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 export interface UpResult {
   readonly alreadyRunning: boolean;

@@ -2,13 +2,12 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { get as httpGet } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePorts } from './free-ports.js';
 
 export interface EtcdOptions {
   /** Serves TLS and asks clients for a certificate of this authority. PEM files. */
@@ -29,7 +28,7 @@ export interface RunningEtcd {
 /** Starts etcd and resolves when it serves. Rejects when etcd is not installed or does not come up in 20 s. */
 export async function startEtcd(options: EtcdOptions = {}): Promise<RunningEtcd> {
   const folder = mkdtempSync(join(tmpdir(), 'knarr-etcd-'));
-  const [clientPort, peerPort] = await Promise.all([freePort(), freePort()]);
+  const [clientPort = 0, peerPort = 0] = await freePorts(2);
   const scheme = options.tls === undefined ? 'http' : 'https';
   const endpoint = `${scheme}://127.0.0.1:${clientPort}`;
   const peer = `http://127.0.0.1:${peerPort}`;
@@ -81,15 +80,6 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<RunningEtcd>
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Answers its health page, or, asked without a client certificate over TLS, refuses it. */

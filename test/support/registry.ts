@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from './etcd.js';
+import { freePort } from './free-ports.js';
 import { until } from './until.js';
 
 export interface RunningRegistry {
