@@ -93,13 +93,16 @@ export function readContainer(message: Message): cri.RuntimeContainer {
 
 export function readContainerStatus(message: Message): cri.RuntimeContainerStatus {
   const image = message['image'] as Message | null | undefined;
+  const startedAtMs = readTime(message['startedAt']);
+  // containerd takes the start's time when its call returns: a program may have ended by then, seemingly before it began.
+  const finishedAtMs = readTime(message['finishedAt']);
   return {
     id: readString(message['id']),
     metadata: readContainerMetadata(message['metadata']),
     state: readContainerState(message['state']),
     createdAtMs: readTime(message['createdAt']),
-    startedAtMs: readTime(message['startedAt']),
-    finishedAtMs: readTime(message['finishedAt']),
+    startedAtMs,
+    finishedAtMs: finishedAtMs === 0 ? 0 : Math.max(finishedAtMs, startedAtMs),
     exitCode: Number(message['exitCode'] ?? 0),
     image: readString(image?.['image']),
     imageRef: readString(message['imageRef']),

@@ -199,6 +199,7 @@ export interface RuntimeContainerStatus {
   readonly state: ContainerState;
   readonly createdAtMs: number;
   readonly startedAtMs: number;
+  /** 0 while it runs; never before `startedAtMs`. */
   readonly finishedAtMs: number;
   readonly exitCode: number;
   /** What the runtime was asked to run, as a name where it knows one. */
