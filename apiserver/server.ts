@@ -1,13 +1,9 @@
 /** The API server: its parts, put together over a store. */
 import { setMaxListeners } from 'node:events';
 import { Registry } from 'prom-client';
-import {
-  namespaces,
-  priorityClasses,
-  resourceDefinitions,
-  serviceAccounts,
-  services,
-} from '../api/resources.js';
+import { describedType } from '../api/object-type.js';
+import { namespaces, priorityClasses, serviceAccounts, services } from '../api/resources.js';
+import type { ResourceDefinition } from '../api/resources.js';
 import { loadSchema } from '../api/schema/load.js';
 import type { Clock } from '../common/clock.js';
 import { systemClock } from '../common/clock.js';
@@ -136,6 +132,7 @@ function serveResources(
 ): ResourceTable {
   const strategies = createStrategies({ serviceAllocator, eventTtlSeconds: options.eventTtlSeconds });
   const { store } = options;
+  const schema = loadSchema();
   return new ResourceTable([
     ...strategies.map((strategy): ServedResource => {
       const { definition, ttlSeconds, conversion } = strategy;
@@ -145,7 +142,7 @@ function serveResources(
         ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
         ...(conversion === undefined ? {} : { conversion }),
       });
-      return { definition, strategy, storage };
+      return { definition, type: describedType(schema, definition.schemaName), strategy, storage };
     }),
     ...lazyStrategies.map(({ definition, load, conversion }) => {
       const storage = new ResourceStorage(definition, {
@@ -153,7 +150,8 @@ function serveResources(
         cache,
         ...(conversion === undefined ? {} : { conversion }),
       });
-      return new LazilyServed(definition, storage, load);
+      const type = describedType(schema, definition.schemaName);
+      return new LazilyServed({ definition, type, storage }, load);
     }),
   ]);
 }
@@ -204,7 +202,7 @@ function createDispatcher(
   port: () => number,
 ): Dispatcher {
   const { resources, schema } = parts;
-  const definitions = resourceDefinitions.filter((one) => resources.find({ ...one, resource: one.plural }));
+  const definitions = (): readonly ResourceDefinition[] => resources.definitions;
   const serverAddress = (): string => `${options.advertiseAddress}:${port()}`;
   return new Dispatcher({
     parts,
@@ -233,7 +231,8 @@ function createDispatcher(
         new Map(
           resources.all.map(({ definition, storage }) => {
             const page = cache.list({ prefix: storage.layout.prefix(''), limit: 1 });
-            return [definition.plural, page.records.length + page.remaining];
+            const { plural, group, custom } = definition;
+            return [custom === true ? `${plural}.${group}` : plural, page.records.length + page.remaining];
           }),
         ),
     ),

@@ -6,8 +6,8 @@
  * by two is managed by both.
  */
 import type { ManagedFieldsEntry } from '../generated/meta-v1.js';
-import { decodeObject } from '../schema/decode.js';
-import type { Schema } from '../schema/model.js';
+import type { KubernetesObject } from '../objects.js';
+import type { ObjectType } from '../object-type.js';
 import { StatusError } from '../status-error.js';
 import type { ApplyConflict } from './apply-conflict.js';
 import { applyConflictError, conflictingFields, withoutFields } from './apply-conflict.js';
@@ -22,15 +22,13 @@ import type { FieldManager } from './managed-fields.js';
 import { isSameManager, readManagers, writeManagers } from './managed-fields.js';
 import { mergeObjects } from './merge.js';
 import type { MergeType } from './merge-type.js';
-import { mergeTypeOf } from './merge-type.js';
 import { pruneGivenUp } from './prune.js';
 import { toFieldSet } from './to-field-set.js';
 import type { Writer } from './track-update.js';
 
 export interface ApplyRequest extends Writer {
-  readonly schema: Schema;
-  /** `apps/v1.Deployment`. */
-  readonly schemaName: string;
+  /** The kind of the object. */
+  readonly type: ObjectType;
   /** What nobody manages, see `unmanagedFields`. */
   readonly unmanaged: FieldSet;
   /** What the manager wants: the parsed body. */
@@ -53,8 +51,8 @@ export interface Applied {
  * not have, Conflict (with a cause for each field) when others manage what it would change.
  */
 export function applyConfiguration(request: ApplyRequest): Applied {
-  const { schema, schemaName, config, live, apiVersion, manager } = request;
-  const type = mergeTypeOf(schema, schemaName);
+  const { config, live, apiVersion, manager } = request;
+  const type = request.type.mergeType;
   const wanted = readConfiguration(request, type);
   const liveObject = objectOrEmpty(live);
   const liveEntries = managedFieldsOf(liveObject);
@@ -69,7 +67,7 @@ export function applyConfiguration(request: ApplyRequest): Applied {
     wanted,
   });
   // Quantities and times in another spelling are no change.
-  const object = decodeObject<JsonObject>(schema, schemaName, given, { fill: false }).object;
+  const object = asJson(request.type.read(given, { fill: false }).object);
   const before = withoutManagedFields(liveObject);
   const comparison = compareObjects(type, before, object, { unmanaged: request.unmanaged });
   if (live !== undefined) refuseConflicts(request, type, others, comparison);
@@ -84,19 +82,18 @@ export function applyConfiguration(request: ApplyRequest): Applied {
 
 /** The fields of the configuration. Throws BadRequest. */
 function readConfiguration(request: ApplyRequest, type: MergeType): FieldSet {
-  const { schema, schemaName, config, apiVersion, unmanaged } = request;
+  const { config, apiVersion, unmanaged } = request;
   const metadata = objectOrEmpty(config['metadata']);
   if (Array.isArray(metadata['managedFields']))
     throw new StatusError('BadRequest', 'metadata.managedFields must be nil');
   const kind = typeof config['kind'] === 'string' ? config['kind'] : '';
-  const expectedKind = schemaName.slice(schemaName.indexOf('.') + 1);
-  if (config['apiVersion'] !== apiVersion || kind !== expectedKind)
+  if (config['apiVersion'] !== apiVersion || kind !== request.type.kind)
     throw new StatusError(
       'BadRequest',
       `invalid object type: ${showValue(config['apiVersion'])}, Kind=${kind}`,
     );
   // Types first: the walk below takes them for granted.
-  decodeObject(schema, schemaName, config, { fill: false });
+  request.type.read(config, { fill: false });
   const problems: string[] = [];
   const set = toFieldSet(type, config, { unmanaged, problems });
   if (problems.length > 0) {
@@ -112,6 +109,10 @@ function readConfiguration(request: ApplyRequest, type: MergeType): FieldSet {
 
 function showValue(value: unknown): string {
   return typeof value === 'string' ? value : '';
+}
+
+function asJson(object: KubernetesObject): JsonObject {
+  return object as unknown as JsonObject;
 }
 
 function managedFieldsOf(object: JsonObject): readonly ManagedFieldsEntry[] | undefined {

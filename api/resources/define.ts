@@ -22,6 +22,8 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
    * all objects (garbage collection, namespace deletion) leaves the view out.
    */
   readonly viewOf?: ResourceDefinition;
+  /** Defined by a CustomResourceDefinition: JSON and YAML only, and a folder of its group in the store. */
+  readonly custom?: boolean;
   /** Only there for the type checker: ties the definition to the object's type. */
   readonly exampleOf?: T;
 }

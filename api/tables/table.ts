@@ -28,12 +28,14 @@ export interface TableForOptions {
   readonly version?: 'v1' | 'v1beta1';
   /** Leaves the column definitions out: later events of a watch. */
   readonly noHeaders?: boolean;
+  /** Instead of those that are registered for the kind. */
+  readonly columns?: AnyColumns;
 }
 
 /** A Table with the group in its apiVersion, as it is sent. */
 export type PrintedTable = Omit<Table, 'apiVersion'> & { readonly apiVersion: string };
 
-type AnyColumns = readonly Column<KubernetesObject>[];
+export type AnyColumns = readonly Column<KubernetesObject>[];
 
 const columnsBySchemaName = new Map<string, AnyColumns>();
 
@@ -114,7 +116,7 @@ export function tableFor<T extends KubernetesObject>(
   objects: readonly T[],
   options: TableForOptions,
 ): PrintedTable {
-  const columns = columnsBySchemaName.get(definition.schemaName) ?? cluster.defaultColumns;
+  const columns = options.columns ?? columnsBySchemaName.get(definition.schemaName) ?? cluster.defaultColumns;
   const apiVersion = `meta.k8s.io/${options.version ?? 'v1'}`;
   return {
     kind: 'Table',

@@ -8,7 +8,8 @@ import { aggregatedDiscovery, apiGroup, apiGroupList, resourceList } from './res
 import { versionInfo } from './version.js';
 
 export interface DiscoveryOptions {
-  readonly definitions: readonly ResourceDefinition[];
+  /** What is served now: the same list until that changes. */
+  readonly definitions: () => readonly ResourceDefinition[];
   /** `host:port` under which clients reach this server. */
   readonly serverAddress: () => string;
 }
@@ -21,6 +22,7 @@ interface CachedDocument {
 export class DiscoveryHandler {
   readonly #options: DiscoveryOptions;
   readonly #aggregated = new Map<string, CachedDocument>();
+  #aggregatedOf: readonly ResourceDefinition[] = [];
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
@@ -43,7 +45,7 @@ export class DiscoveryHandler {
   }
 
   #document([root = '', group = '', version = '', ...rest]: readonly string[]): object | undefined {
-    const { definitions } = this.#options;
+    const definitions = this.#options.definitions();
     if (rest.length > 0) return undefined;
     if (root === 'api') {
       if (version !== '') return undefined;
@@ -66,12 +68,15 @@ export class DiscoveryHandler {
     const version = aggregatedVersion(exchange.headers.accept);
     if (version === undefined) return false;
     const key = `${root} ${version}`;
+    const definitions = this.#options.definitions();
+    if (definitions !== this.#aggregatedOf) {
+      this.#aggregated.clear();
+      this.#aggregatedOf = definitions;
+    }
     let document = this.#aggregated.get(key);
     if (document === undefined) {
       const which = root === 'api' ? 'core' : 'groups';
-      const body = Buffer.from(
-        JSON.stringify(aggregatedDiscovery(this.#options.definitions, which, version)),
-      );
+      const body = Buffer.from(JSON.stringify(aggregatedDiscovery(definitions, which, version)));
       const hash = createHash('sha256').update(body).digest('hex').toUpperCase();
       document = { body, etag: `"${hash}"` };
       this.#aggregated.set(key, document);

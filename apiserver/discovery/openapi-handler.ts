@@ -7,10 +7,12 @@ import { gitVersion } from './version.js';
 
 export class OpenApiHandler {
   readonly #schema: Schema;
-  readonly #definitions: readonly ResourceDefinition[];
+  readonly #definitions: () => readonly ResourceDefinition[];
   #publisher: Promise<OpenApiPublisher> | undefined;
+  #publishedOf: readonly ResourceDefinition[] = [];
 
-  constructor(schema: Schema, definitions: readonly ResourceDefinition[]) {
+  /** `definitions` answers with the same list until what is served changes. */
+  constructor(schema: Schema, definitions: () => readonly ResourceDefinition[]) {
     this.#schema = schema;
     this.#definitions = definitions;
   }
@@ -35,11 +37,14 @@ export class OpenApiHandler {
   }
 
   #load(): Promise<OpenApiPublisher> {
+    const resources = this.#definitions();
+    if (resources !== this.#publishedOf) this.#publisher = undefined;
+    this.#publishedOf = resources;
     this.#publisher ??= import('../../api/openapi/publisher.js').then(
       (module) =>
         new module.OpenApiPublisher({
           schema: this.#schema,
-          resources: this.#definitions,
+          resources,
           version: gitVersion,
         }),
     );

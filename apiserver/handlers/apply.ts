@@ -1,6 +1,5 @@
 /** PATCH with an apply patch: server-side apply, which also creates. */
 import { applyConfiguration } from '../../api/apply/apply.js';
-import { mergeTypeOf } from '../../api/apply/merge-type.js';
 import { unmanagedFields } from '../../api/apply/unmanaged-fields.js';
 import type { KubernetesObject } from '../../api/objects.js';
 import { conflict, isStatusError, StatusError } from '../../api/status-error.js';
@@ -99,13 +98,11 @@ function appliedObject(
   { value, ...body }: Configuration,
   live: KubernetesObject | undefined,
 ): KubernetesObject {
-  const { schema } = request.parts;
-  const { schemaName, subresources } = request.served.definition;
+  const { type, definition } = request.served;
   const { object, managedFields } = applyConfiguration({
     ...writerOf(request, true),
-    schema,
-    schemaName,
-    unmanaged: unmanagedFields(mergeTypeOf(schema, schemaName), scope, subresources.includes('status')),
+    type,
+    unmanaged: unmanagedFields(type.mergeType, scope, definition.subresources.includes('status')),
     config: value,
     live,
     force: readBoolean(request.exchange, 'force') === true,

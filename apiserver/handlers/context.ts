@@ -1,7 +1,10 @@
 /** What a handler of a resource request gets: who asks, what is addressed, and the parts of the server. */
 import type { KubernetesObject } from '../../api/objects.js';
+import type { ObjectType } from '../../api/object-type.js';
+import { resourceDefinitions } from '../../api/resources.js';
 import type { ResourceDefinition } from '../../api/resources.js';
 import type { Schema } from '../../api/schema/model.js';
+import type { AnyColumns } from '../../api/tables/table.js';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { AdmissionChain } from '../admission/admission.js';
@@ -18,8 +21,11 @@ import type { ServiceAccountTokens } from '../service-accounts/service-account-t
 /** A kind as this server serves it. */
 export interface ServedResource<T extends KubernetesObject = KubernetesObject> {
   readonly definition: ResourceDefinition<T>;
+  readonly type: ObjectType<T>;
   readonly strategy: Strategy<T>;
   readonly storage: ResourceStorage<T>;
+  /** Of its Table; those that `api/tables` registers when absent. */
+  readonly columns?: AnyColumns;
   /** There for a kind whose strategy is loaded late: resolves when `strategy` can be read. */
   load?(): Promise<void>;
 }
@@ -27,16 +33,17 @@ export interface ServedResource<T extends KubernetesObject = KubernetesObject> {
 /** A kind that few requests are about. Its rules are loaded with the first request that needs them. */
 export class LazilyServed<T extends KubernetesObject> implements ServedResource<T> {
   readonly definition: ResourceDefinition<T>;
+  readonly type: ObjectType<T>;
   readonly storage: ResourceStorage<T>;
   readonly #loadStrategy: () => Promise<Strategy<T>>;
   #strategy: Strategy<T> | undefined;
 
   constructor(
-    definition: ResourceDefinition<T>,
-    storage: ResourceStorage<T>,
+    { definition, type, storage }: Pick<ServedResource<T>, 'definition' | 'type' | 'storage'>,
     loadStrategy: () => Promise<Strategy<T>>,
   ) {
     this.definition = definition;
+    this.type = type;
     this.storage = storage;
     this.#loadStrategy = loadStrategy;
   }
@@ -53,14 +60,34 @@ export class LazilyServed<T extends KubernetesObject> implements ServedResource<
   }
 }
 
-/** All kinds that are served. */
+/** All kinds that are served: those of this API, and the custom resources of the moment. */
 export class ResourceTable {
-  readonly #byPath = new Map<string, ServedResource>();
-  readonly all: readonly ServedResource[];
+  readonly #builtIn: readonly ServedResource[];
+  #byPath: ReadonlyMap<string, ServedResource>;
+  #all: readonly ServedResource[];
+  #definitions: readonly ResourceDefinition[];
 
-  constructor(all: readonly ServedResource[]) {
-    this.all = all;
-    for (const served of all) this.#byPath.set(pathKey(served.definition), served);
+  constructor(builtIn: readonly ServedResource[]) {
+    this.#builtIn = builtIn;
+    this.#all = builtIn;
+    this.#byPath = byPathOf(builtIn);
+    this.#definitions = definitionsOf(builtIn);
+  }
+
+  get all(): readonly ServedResource[] {
+    return this.#all;
+  }
+
+  /** In the order of discovery. The same list until what is served changes: what is made of it can be kept until then. */
+  get definitions(): readonly ResourceDefinition[] {
+    return this.#definitions;
+  }
+
+  /** Replaces the custom resources, in the order in which discovery is to name them. */
+  setCustom(custom: readonly ServedResource[]): void {
+    this.#all = [...this.#builtIn, ...custom];
+    this.#byPath = byPathOf(this.#all);
+    this.#definitions = definitionsOf(this.#all);
   }
 
   /** By the names in a URL; undefined when there is no such resource. */
@@ -78,6 +105,18 @@ export class ResourceTable {
     if (served === undefined) throw new Error(`${definition.plural} are not served`);
     return served as unknown as ServedResource<T>;
   }
+}
+
+function byPathOf(all: readonly ServedResource[]): ReadonlyMap<string, ServedResource> {
+  return new Map(all.map((served) => [pathKey(served.definition), served]));
+}
+
+/** Built-in kinds stand in the order of the registry, not in that of their strategies. */
+function definitionsOf(all: readonly ServedResource[]): readonly ResourceDefinition[] {
+  const served = new Set(all.map(({ definition }) => definition));
+  const builtIn = resourceDefinitions.filter((one) => served.has(one));
+  for (const one of builtIn) served.delete(one);
+  return [...builtIn, ...served];
 }
 
 function pathKey(definition: Pick<ResourceDefinition, 'group' | 'version' | 'plural'>): string {

@@ -1,8 +1,6 @@
 /** How writes keep `metadata.managedFields`: who writes, what he has changed, and when the answer is "nothing". */
-import { emptyObject } from '../../api/apply/empty-object.js';
 import { sameJson } from '../../api/apply/json-values.js';
 import { checkManagerOptions, managerFromUserAgent } from '../../api/apply/manager-name.js';
-import { mergeTypeOf } from '../../api/apply/merge-type.js';
 import type { Writer } from '../../api/apply/track-update.js';
 import { trackUpdate } from '../../api/apply/track-update.js';
 import type { WrittenPart } from '../../api/apply/unmanaged-fields.js';
@@ -42,9 +40,7 @@ export function writerOf(request: ResourceRequest, isApply = false): Writer {
 
 /** Records the writer as the manager of what a new object has, before the server adds anything of its own. */
 export function trackCreation(request: ResourceRequest, object: KubernetesObject): void {
-  const { schema } = request.parts;
-  const { schemaName } = request.served.definition;
-  const managedFields = track(request, 'main', object, emptyObject(schema, schemaName), undefined);
+  const managedFields = track(request, 'main', object, request.served.type.emptyObject, undefined);
   setManagedFields(object, managedFields);
 }
 
@@ -66,7 +62,7 @@ function track(
   liveManagedFields: readonly ManagedFieldsEntry[] | undefined,
 ): readonly ManagedFieldsEntry[] | undefined {
   const { definition } = request.served;
-  const type = mergeTypeOf(request.parts.schema, definition.schemaName);
+  const type = request.served.type.mergeType;
   const sentManagedFields = (after.metadata as { managedFields?: ManagedFieldsEntry[] }).managedFields;
   return trackUpdate({
     ...writerOf(request),

@@ -1,6 +1,6 @@
 /** PATCH: JSON Patch, JSON Merge Patch, Kubernetes' strategic merge patch, and server-side apply. */
 import type { KubernetesObject } from '../../api/objects.js';
-import type { Schema } from '../../api/schema/model.js';
+import type { DescribedName } from '../../api/object-type.js';
 import { StatusError } from '../../api/status-error.js';
 import { mediaTypeOf, parseJsonBody, readBody } from '../http/body.js';
 import type { Handler, ResourceRequest } from './context.js';
@@ -13,22 +13,19 @@ import { changeObject, scopeOf } from './update.js';
 /** Applies a patch to a JSON value; throws BadRequest or Invalid. */
 export type ApplyPatch = (current: unknown) => unknown;
 
-const supported = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-];
+const strategicPatchType = 'application/strategic-merge-patch+json';
+const patchTypes = ['application/json-patch+json', 'application/merge-patch+json'];
 
 export const handlePatch: Handler = async (request) => {
   const scope = scopeOf(request);
-  const { served, parts, exchange } = request;
+  const { served, exchange } = request;
   if (mediaTypeOf(exchange) === applyPatchType) {
     const { applyToObject, readConfiguration } = await import('./apply.js');
     const { object, created } = await applyToObject(request, scope, await readConfiguration(request));
     await respondObject(request, created ? 201 : 200, object);
     return;
   }
-  const apply = await readPatch(request, parts.schema, served.definition.schemaName);
+  const apply = await readPatch(request, served.type.described);
   const updated = await changeObject(request, {
     scope,
     dryRun: readDryRun(exchange),
@@ -51,14 +48,17 @@ function patchedObject(
   return next;
 }
 
-/** Reads the patch of a request for objects of the given type. Throws UnsupportedMediaType and BadRequest. */
+/**
+ * Reads the patch of a request for objects of the given type; there is no strategic merge of what is not described.
+ * Throws UnsupportedMediaType and BadRequest.
+ */
 export async function readPatch(
   { exchange }: ResourceRequest,
-  schema: Schema,
-  schemaName: string,
+  described: DescribedName | undefined,
 ): Promise<ApplyPatch> {
   const type = mediaTypeOf(exchange);
-  if (!supported.includes(type)) throw unsupported(type);
+  const supported = described === undefined ? patchTypes : [...patchTypes, strategicPatchType];
+  if (!supported.includes(type)) throw unsupported(type, supported);
   const patch = parseJsonBody(await readBody(exchange.body)).value;
   switch (type) {
     case 'application/json-patch+json': {
@@ -70,6 +70,8 @@ export async function readPatch(
       return (current) => applyMergePatch(current, requireObject(patch));
     }
     default: {
+      if (described === undefined) throw unsupported(type, supported);
+      const { schema, schemaName } = described;
       const { applyStrategicMergePatch } = await import('../../api/patch/strategic-merge-patch.js');
       return (current) => applyStrategicMergePatch(current, requireObject(patch), schema, schemaName);
     }
@@ -82,7 +84,7 @@ function requireObject(patch: unknown): unknown {
   return patch;
 }
 
-function unsupported(type: string): StatusError {
+function unsupported(type: string, supported: readonly string[]): StatusError {
   const list = [...supported, applyPatchType].join(', ');
   return new StatusError(
     'UnsupportedMediaType',

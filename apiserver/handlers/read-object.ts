@@ -26,8 +26,11 @@ export async function readResourceObject(request: ResourceRequest): Promise<Kube
 
 /** The body of a request for {@link decodeResource}, which may read it several times. */
 export async function readResourceBody(request: ResourceRequest): Promise<RequestBody> {
-  const { schema } = request.parts;
-  const body = await readObjectBody(request.exchange, (bytes) => decodeProtobuf(schema, bytes));
+  const { described } = request.served.type;
+  const body = await readObjectBody(
+    request.exchange,
+    described === undefined ? undefined : (bytes) => decodeProtobuf(described.schema, bytes),
+  );
   if (body === undefined) throw emptyBody();
   return body;
 }
@@ -38,14 +41,10 @@ export function emptyBody(): StatusError {
 
 /** Decodes what a client sent, or what a patch made, as the kind of the resource. */
 export function decodeResource(request: ResourceRequest, body: RequestBody): KubernetesObject {
-  const { exchange, served, parts } = request;
+  const { exchange, served } = request;
   const { definition } = served;
   const value = requireKind(body.value, definition);
-  const { object, unknownFields } = decodeObject<KubernetesObject>(
-    parts.schema,
-    definition.schemaName,
-    value,
-  );
+  const { object, unknownFields } = served.type.read(value);
   const duplicates = body.jsonText === undefined ? [] : duplicatesIn(exchange, body.jsonText);
   reportProblems(exchange, definition, unknownFields, duplicates);
   object.kind = definition.kind;

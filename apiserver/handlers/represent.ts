@@ -15,8 +15,9 @@ import type { ResourceRequest, ServedResource } from './context.js';
 import type { ListHead } from './stream-list.js';
 import { streamJsonList, streamProtobufList } from './stream-list.js';
 
-export function representationOf(exchange: Exchange): Representation {
-  return negotiate(exchange.headers.accept);
+/** Objects whose type is not described have no protobuf form; their metadata has. */
+export function representationOf({ exchange, served }: ResourceRequest): Representation {
+  return negotiate(exchange.headers.accept, { objectsAsProtobuf: served.type.described !== undefined });
 }
 
 /** The type's name in the API description. */
@@ -50,8 +51,10 @@ export async function makeTable(
   extra: { readonly listMeta?: ListMeta; readonly noHeaders?: boolean } = {},
 ): Promise<unknown> {
   const { tableFor } = await import('../../api/tables/table.js');
-  return tableFor(request.served.definition, objects, {
+  const { definition, columns } = request.served;
+  return tableFor(definition, objects, {
     includeObject: readIncludeObject(request.exchange),
+    ...(columns === undefined ? {} : { columns }),
     now: request.parts.clock.now(),
     version,
     ...extra,
@@ -65,7 +68,7 @@ export async function respondObject(
   object: KubernetesObject,
 ): Promise<void> {
   const { schemaName } = request.served.definition;
-  const representation = representationOf(request.exchange);
+  const representation = representationOf(request);
   if (representation.as === 'table')
     respondJson(request.exchange, status, await makeTable(request, [object], representation.version));
   else await respondPlain(request, status, representation, { schemaName, value: object });
@@ -78,7 +81,7 @@ export async function respondSubresource(
   schemaName: string,
   value: KubernetesObject,
 ): Promise<void> {
-  const wanted = representationOf(request.exchange);
+  const wanted = representationOf(request);
   const representation = wanted.as === 'table' ? ({ as: 'object', format: 'json' } as const) : wanted;
   await respondPlain(request, status, representation, { schemaName, value });
 }
@@ -103,7 +106,7 @@ async function respondPlain(
 /** Sends a stored object; JSON without looking inside, protobuf from the bytes that all readers share. */
 export async function respondStored(request: ResourceRequest, stored: StoredObject): Promise<void> {
   const { exchange, served } = request;
-  const representation = representationOf(exchange);
+  const representation = representationOf(request);
   if (representation.as === 'object' && representation.format === 'json')
     exchange.respond(200, { 'content-type': jsonType }, stored.served);
   else if (representation.as === 'object' && representation.format === 'protobuf')
@@ -126,7 +129,7 @@ export async function respondList(
 ): Promise<void> {
   const { exchange, served, parts } = request;
   const { kind, schemaName } = served.definition;
-  const representation = representationOf(exchange);
+  const representation = representationOf(request);
   const type = { kind: `${kind}List`, apiVersion: apiVersionOf(served.definition) };
   switch (representation.as) {
     case 'object':

@@ -26,7 +26,7 @@ export interface WatchLines {
 }
 
 export async function createWatchLines(request: ResourceRequest): Promise<WatchLines> {
-  const representation = representationOf(request.exchange);
+  const representation = representationOf(request);
   const { definition } = request.served;
   switch (representation.as) {
     case 'object':
@@ -61,11 +61,13 @@ export async function createWatchLines(request: ResourceRequest): Promise<WatchL
 async function tableLines(request: ResourceRequest, version: 'v1' | 'v1beta1'): Promise<WatchLines> {
   const { tableFor } = await import('../../api/tables/table.js');
   const includeObject = readIncludeObject(request.exchange);
+  const { columns } = request.served;
   let headersSent = false;
   const table = (objects: readonly KubernetesObject[], resourceVersion: string): unknown => {
     const made = tableFor(request.served.definition, objects, {
       includeObject,
       version,
+      ...(columns === undefined ? {} : { columns }),
       now: request.parts.clock.now(),
       noHeaders: headersSent,
       listMeta: { resourceVersion },

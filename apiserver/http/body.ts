@@ -58,21 +58,27 @@ const yamlTypes: ReadonlySet<string> = new Set(['application/yaml', 'application
 /** Turns Kubernetes' protobuf form into JSON, by a schema that lives above this folder. */
 export type ReadProtobuf = (bytes: Uint8Array) => unknown;
 
-/** Reads an object from the body. Throws UnsupportedMediaType, BadRequest; undefined for an empty body. */
+/**
+ * Reads an object from the body; protobuf only with a reader for it. Throws UnsupportedMediaType, BadRequest; undefined for
+ * an empty body.
+ */
 export async function readObjectBody(
   exchange: Exchange,
-  readProtobuf: ReadProtobuf,
+  readProtobuf: ReadProtobuf | undefined,
 ): Promise<RequestBody | undefined> {
   const type = mediaTypeOf(exchange);
-  if (!jsonTypes.has(type) && !yamlTypes.has(type) && type !== protobufType) {
+  const asProtobuf = type === protobufType ? readProtobuf : undefined;
+  if (!jsonTypes.has(type) && !yamlTypes.has(type) && asProtobuf === undefined) {
+    const accepted = ['application/json', 'application/yaml'];
+    if (readProtobuf !== undefined) accepted.push(protobufType);
     throw new StatusError(
       'UnsupportedMediaType',
-      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, ${protobufType}`,
+      `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
     );
   }
   const bytes = await readBody(exchange.body);
   if (bytes.length === 0) return undefined;
-  if (type === protobufType) return { value: readProtobuf(bytes) };
+  if (asProtobuf !== undefined) return { value: asProtobuf(bytes) };
   return yamlTypes.has(type) ? { value: await parseYamlText(bytes.toString()) } : parseJsonBody(bytes);
 }
 

@@ -22,19 +22,21 @@ const usualProtobuf = `${protobufType},application/json`;
  * The first representation in the client's order that this server has. Throws NotAcceptable when nothing of the header
  * fits.
  */
-export function negotiate(accept: string | undefined): Representation {
+export function negotiate(
+  accept: string | undefined,
+  { objectsAsProtobuf = true }: { readonly objectsAsProtobuf?: boolean } = {},
+): Representation {
   if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json')
     return plain;
-  if (accept === usualProtobuf || accept === protobufType) return protobuf;
+  if (objectsAsProtobuf && (accept === usualProtobuf || accept === protobufType)) return protobuf;
   const ranges = parseAccept(accept);
   for (const range of ranges) {
     const found = representationOf(range);
-    if (found !== undefined) return found;
+    if (found === undefined) continue;
+    if (objectsAsProtobuf || found.as !== 'object' || found.format !== 'protobuf') return found;
   }
-  throw new StatusError(
-    'NotAcceptable',
-    'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf',
-  );
+  const types = ['application/json', 'application/yaml', ...(objectsAsProtobuf ? [protobufType] : [])];
+  throw new StatusError('NotAcceptable', `only the following media types are accepted: ${types.join(', ')}`);
 }
 
 /** The media ranges of an Accept header, the most wanted first; ties keep their order. */

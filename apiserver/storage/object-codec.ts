@@ -59,6 +59,7 @@ export class ObjectCodec<T extends KubernetesObject = KubernetesObject> {
 
   /** False for a value in another version, or that somebody else has written, with another order of keys. */
   #hasHead(value: Uint8Array): boolean {
+    if (this.#conversion?.convertsAlways === true) return false;
     const length = this.#head.length;
     return value.length > length && this.#head.equals(value.subarray(0, length));
   }

@@ -12,6 +12,8 @@ export interface VersionConversion<
   Stored extends KubernetesObject = KubernetesObject,
 > {
   readonly storedAs: ResourceDefinition<Stored>;
+  /** What is stored in the served version is converted as well: reading prunes it and fills in defaults. */
+  readonly convertsAlways?: boolean;
   toStored(object: T): Stored;
   fromStored(stored: Stored): T;
 }

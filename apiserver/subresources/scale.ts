@@ -45,7 +45,7 @@ export const handlePatchScale: Handler = async (request) => {
     await respondSubresource(request, 200, schemaName, scaleOf(object as Scalable));
     return;
   }
-  const apply = await readPatch(request, schema, schemaName);
+  const apply = await readPatch(request, { schema, schemaName });
   await changeScale(
     request,
     (current) => decodeObject<Partial<Scale>>(schema, schemaName, apply(current), { fill: false }).object,

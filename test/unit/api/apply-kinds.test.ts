@@ -10,6 +10,7 @@ import { toFieldSet } from '../../../api/apply/to-field-set.js';
 import { trackUpdate } from '../../../api/apply/track-update.js';
 import { unmanagedFields } from '../../../api/apply/unmanaged-fields.js';
 import { resourceDefinitions } from '../../../api/resources.js';
+import { describedType } from '../../../api/object-type.js';
 import { decodeObject } from '../../../api/schema/decode.js';
 import { loadSchema } from '../../../api/schema/load.js';
 import type { FieldDef, ScalarType, TypeRef } from '../../../api/schema/model.js';
@@ -89,7 +90,7 @@ for (const definition of resourceDefinitions) {
     t.ok(isSameComparison(compareObjects(type, config, structuredClone(config))), 'equal to its copy');
 
     const writer = { manager: 'me', apiVersion, subresource: '', time: '2026-01-01T00:00:00Z' };
-    const request = { ...writer, schema, schemaName, unmanaged, force: false };
+    const request = { ...writer, type: describedType(schema, schemaName), unmanaged, force: false };
     const created = applyConfiguration({ ...request, config, live: undefined });
     const live = deepFreeze({
       ...read(created.object),

@@ -5,6 +5,7 @@ import { mergeTypeOf } from '../../../api/apply/merge-type.js';
 import { trackUpdate } from '../../../api/apply/track-update.js';
 import { unmanagedFields } from '../../../api/apply/unmanaged-fields.js';
 import type { ManagedFieldsEntry, StatusCause } from '../../../api/generated/meta-v1.js';
+import { describedType } from '../../../api/object-type.js';
 import { decodeObject } from '../../../api/schema/decode.js';
 import { loadSchema } from '../../../api/schema/load.js';
 import { StatusError } from '../../../api/status-error.js';
@@ -58,8 +59,7 @@ function applyRaw(
   const type = mergeTypeOf(schema, schemaName);
   const part = more.subresource === 'status' ? 'status' : 'main';
   return applyConfiguration({
-    schema,
-    schemaName,
+    type: describedType(schema, schemaName),
     unmanaged: unmanagedFields(type, part, config.kind !== 'ConfigMap'),
     config: deepFreeze(config),
     live,
@@ -386,7 +386,10 @@ void t.test('configurations that are refused', async (t) => {
   ];
   for (const [config, message] of cases) {
     const error = refusal(() =>
-      applyRaw(live, config, 'me', { apiVersion: 'apps/v1', schemaName: 'apps/v1.Deployment' }),
+      applyRaw(live, config, 'me', {
+        apiVersion: 'apps/v1',
+        type: describedType(schema, 'apps/v1.Deployment'),
+      }),
     );
     t.equal(error.message, message);
     t.equal(error.reason, 'BadRequest');
