@@ -1,4 +1,5 @@
 /** The last events of a watch cache, bounded by count and bytes. A watcher is a position in it, not a queue. */
+import { revisionOf } from './read-range.js';
 import type { StoreEvent } from './store.js';
 
 export interface RingLimits {
@@ -93,14 +94,6 @@ export class WatchCacheRing {
       this.#dropped = 0;
     }
   }
-}
-
-export function revisionOf(event: StoreEvent): number {
-  return event.type === 'put' ? event.record.modRevision : event.revision;
-}
-
-export function keyOf(event: StoreEvent): string {
-  return event.type === 'put' ? event.record.key : event.key;
 }
 
 /** What an event keeps alive: its value, and of a deletion the value deleted. */

@@ -10,10 +10,11 @@ import { backoffDelayMs } from '../../common/backoff.js';
 import { sleep, systemClock } from '../../common/clock.js';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
-import { prefixEnd, SortedMap } from '../../common/sorted-map.js';
+import { SortedMap } from '../../common/sorted-map.js';
 import { StoreError } from './store.js';
 import type { RangeResult, Store, StoredRecord, StoreEvent, WatchBatch } from './store.js';
-import { eventBytes, keyOf, revisionOf, WatchCacheRing } from './watch-cache-ring.js';
+import { keyOf, readRange, revisionOf } from './read-range.js';
+import { eventBytes, WatchCacheRing } from './watch-cache-ring.js';
 import type { RingLimits } from './watch-cache-ring.js';
 
 export interface WatchCacheOptions {
@@ -147,18 +148,7 @@ export class WatchCache {
 
   /** Records of a prefix in key order, from `startKey` on. `remaining` counts those beyond `limit`. */
   list(options: CacheListOptions): RangeResult {
-    const { prefix, startKey = '', limit = Infinity } = options;
-    const from = startKey > prefix ? startKey : prefix;
-    const end = prefixEnd(prefix);
-    const records: StoredRecord[] = [];
-    if (end !== undefined && from >= end) return { records, revision: this.#revision, remaining: 0 };
-    for (const [, record] of this.#records.entries(from, end)) {
-      if (records.length >= limit) break;
-      records.push(record);
-    }
-    const total =
-      records.length < limit ? records.length : this.#records.rank(end) - this.#records.rank(from);
-    return { records, revision: this.#revision, remaining: total - records.length };
+    return { ...readRange(this.#records, options), revision: this.#revision };
   }
 
   /**

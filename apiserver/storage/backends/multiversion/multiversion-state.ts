@@ -4,7 +4,8 @@
  *
  * Invariant: `history` holds exactly one event for each revision in (historyBase, revision], in order.
  */
-import { prefixEnd, SortedMap } from '../../../../common/sorted-map.js';
+import { SortedMap } from '../../../../common/sorted-map.js';
+import { keyOf, readRange, revisionOf } from '../../read-range.js';
 import { StoreError } from '../../store.js';
 import type { RangeOptions, RangeResult, StoredRecord, StoreEvent } from '../../store.js';
 import type { LogEntry } from './journal.js';
@@ -119,51 +120,8 @@ export class MultiVersionState {
       throw new StoreError('future-revision', `revision ${revision} is above ${this.#revision}`);
     }
     if (revision < this.#compactRevision) throw this.#compacted(revision);
-    const from =
-      options.startKey !== undefined && options.startKey > options.prefix ? options.startKey : options.prefix;
-    const end = prefixEnd(options.prefix);
-    if (end !== undefined && from >= end) return { records: [], revision, remaining: 0 };
-    return revision === this.#revision
-      ? this.#rangeNow(from, end, options.limit)
-      : this.#rangeBefore(revision, from, end, options.limit);
-  }
-
-  #rangeNow(from: string, end: string | undefined, limit = Infinity): RangeResult {
-    const records: StoredRecord[] = [];
-    for (const [, record] of this.#latest.entries(from, end)) {
-      if (records.length >= limit) break;
-      records.push(record);
-    }
-    const total = records.length < limit ? records.length : this.#latest.rank(end) - this.#latest.rank(from);
-    return { records, revision: this.#revision, remaining: total - records.length };
-  }
-
-  #rangeBefore(revision: number, from: string, end: string | undefined, limit = Infinity): RangeResult {
-    const changed = new Map<string, StoredRecord | undefined>();
-    for (let i = this.#historyIndexAfter(revision); i < this.#history.length; i++) {
-      const event = this.#history[i] as StoreEvent;
-      const key = eventKey(event);
-      if (key < from || (end !== undefined && key >= end) || changed.has(key)) continue;
-      changed.set(key, event.previous);
-    }
-    const old = [...changed.values()].filter((record) => record !== undefined);
-    old.sort((a, b) => (a.key < b.key ? -1 : 1));
-    let total = this.#latest.rank(end) - this.#latest.rank(from) + old.length;
-    for (const key of changed.keys()) if (this.#latest.has(key)) total--;
-
-    const records: StoredRecord[] = [];
-    let nextOld = 0;
-    for (const [key, record] of this.#latest.entries(from, end)) {
-      for (; records.length < limit && (old[nextOld]?.key ?? key) < key; nextOld++) {
-        records.push(old[nextOld] as StoredRecord);
-      }
-      if (records.length >= limit) break;
-      if (!changed.has(key)) records.push(record);
-    }
-    for (; records.length < limit && nextOld < old.length; nextOld++) {
-      records.push(old[nextOld] as StoredRecord);
-    }
-    return { records, revision, remaining: total - records.length };
+    const since = this.#history.slice(this.#historyIndexAfter(revision));
+    return { ...readRange(this.#latest, options, since), revision };
   }
 
   /**
@@ -181,11 +139,11 @@ export class MultiVersionState {
     let revision = Math.max(afterRevision, this.#revision);
     for (let i = this.#historyIndexAfter(afterRevision); i < this.#history.length; i++) {
       const event = this.#history[i] as StoreEvent;
-      if (!eventKey(event).startsWith(prefix)) continue;
+      if (!keyOf(event).startsWith(prefix)) continue;
       events.push(event);
       bytes += eventBytes(event);
       if (bytes >= maxBytes) {
-        revision = eventRevision(event);
+        revision = revisionOf(event);
         break;
       }
     }
@@ -196,7 +154,7 @@ export class MultiVersionState {
   supersededBy(compactRevision: number): number[] {
     const dropped: number[] = [];
     for (const event of this.#history) {
-      const revision = eventRevision(event);
+      const revision = revisionOf(event);
       if (revision > compactRevision) break;
       if (event.previous !== undefined) dropped.push(event.previous.modRevision);
       if (event.type === 'delete') dropped.push(revision);
@@ -219,14 +177,6 @@ export class MultiVersionState {
       { compactRevision: this.#compactRevision },
     );
   }
-}
-
-export function eventKey(event: StoreEvent): string {
-  return event.type === 'put' ? event.record.key : event.key;
-}
-
-export function eventRevision(event: StoreEvent): number {
-  return event.type === 'put' ? event.record.modRevision : event.revision;
 }
 
 function eventBytes(event: StoreEvent): number {
