@@ -15,9 +15,10 @@ import type { ContainerReadiness } from '../status/compute-pod-status.js';
 import type { ProbeVerdicts } from '../sync/compute-pod-actions.js';
 import { advanceProbe, initialProbeState } from './probe-threshold.js';
 import type { ProbeState, Verdict } from './probe-threshold.js';
+import { countingFromMs, firstCheckMs, nextCheckDelayMs } from './probe-schedule.js';
+import type { ProbeKind } from './probe-schedule.js';
 import { runCheck } from './run-check.js';
 
-export type ProbeKind = 'startup' | 'liveness' | 'readiness';
 const kinds: readonly ProbeKind[] = ['startup', 'liveness', 'readiness'];
 const definitions = {
   startup: 'startupProbe',
@@ -124,7 +125,7 @@ export class ProbeManager implements ProbeVerdicts, ContainerReadiness {
   #scheduleFirst(running: Running, kind: ProbeKind): void {
     const probe = running.container[definitions[kind]];
     if (probe === undefined) return;
-    const dueMs = running.startedAtMs + (probe.initialDelaySeconds ?? 0) * 1000;
+    const dueMs = running.startedAtMs + firstCheckMs(kind, probe);
     this.#schedule(running, kind, probe, Math.max(0, dueMs - this.#options.clock.now()));
   }
 
@@ -137,23 +138,27 @@ export class ProbeManager implements ProbeVerdicts, ContainerReadiness {
 
   /** Does not reject: `runCheck` makes a result of every error. */
   async #check(running: Running, kind: ProbeKind, probe: Probe): Promise<void> {
-    const { runtime, recorder, onChange } = this.#options;
+    const { runtime, recorder, onChange, clock } = this.#options;
     const { container, containerId, podIp, abort, pod } = running;
+    const ageMs = clock.now() - running.startedAtMs;
     const target = { runtime, container, containerId, podIp };
     const result = await runCheck(probe, target, probe.timeoutSeconds ?? 1, abort.signal);
     if (abort.signal.aborted) return;
     const before = running.states.get(kind) ?? initialProbeState;
-    const after = advanceProbe(before, result.ok, {
-      success: kind === 'readiness' ? (probe.successThreshold ?? 1) : 1,
-      failure: probe.failureThreshold ?? 3,
-    });
+    const counts = result.ok || ageMs >= countingFromMs(probe);
+    const after = !counts
+      ? before
+      : advanceProbe(before, result.ok, {
+          success: kind === 'readiness' ? (probe.successThreshold ?? 1) : 1,
+          failure: probe.failureThreshold ?? 3,
+        });
     running.states.set(kind, after);
-    if (!result.ok)
+    if (!result.ok && counts)
       recorder.event(pod, 'Warning', 'Unhealthy', `${words[kind]} probe failed: ${result.output}`);
     if (after.verdict !== before.verdict) onChange(pod.metadata.uid);
     const isFinal =
       kind === 'startup' ? after.verdict !== 'unknown' : kind === 'liveness' && after.verdict === 'failure';
-    if (!isFinal) this.#schedule(running, kind, probe, (probe.periodSeconds ?? 10) * 1000);
+    if (!isFinal) this.#schedule(running, kind, probe, nextCheckDelayMs(probe, ageMs, after.verdict));
     else if (kind === 'startup' && after.verdict === 'success') this.#scheduleAfterStartup(running);
   }
 

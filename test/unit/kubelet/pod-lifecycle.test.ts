@@ -275,6 +275,35 @@ await t.test(
   },
 );
 
+await t.test(
+  'a server that listens a moment after its start is ready long before the period ends',
+  async (t) => {
+    let asked = 0;
+    const { node } = await world(t, {
+      onExec: (_id, [command]) => {
+        if (command === 'alive') throw new Error('liveness is not asked in the first period');
+        asked += 1;
+        return { stdout: '', stderr: 'not yet', exitCode: asked < 3 ? 1 : 0 };
+      },
+    });
+    const probe = { periodSeconds: 3600, failureThreshold: 1 };
+    await node.createPod('web', {
+      containers: [
+        {
+          ...web,
+          startupProbe: { exec: { command: ['started'] }, ...probe },
+          readinessProbe: { exec: { command: ['ready'] }, ...probe },
+          livenessProbe: { exec: { command: ['alive'] }, ...probe },
+        },
+      ],
+    });
+    const ready = await node.untilPod('web', isReady);
+    t.equal(ready.status.containerStatuses?.[0]?.restartCount, 0);
+    t.equal(asked, 4, 'three times whether it has started, once whether it is ready');
+    t.strictSame(await node.events('Unhealthy'), [], 'a start is no failure');
+  },
+);
+
 await t.test('what the runtime refuses is told and tried again', async (t) => {
   const { node, runtime } = await world(t);
   runtime.failNext('runPodSandbox', new CriError('failed', 'no room'));
