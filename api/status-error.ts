@@ -95,15 +95,20 @@ function qualified(subject: ErrorSubject): string {
   return subject.group === '' ? subject.resource : `${subject.resource}.${subject.group}`;
 }
 
+/** What an error is about; the core group has no name, and Kubernetes leaves it out. */
+function detailsOf(subject: ErrorSubject, name: string, kind = subject.resource): StatusDetails {
+  return { name, ...(subject.group === '' ? {} : { group: subject.group }), kind };
+}
+
 export function notFound(subject: ErrorSubject, name: string): StatusError {
   return new StatusError('NotFound', `${qualified(subject)} "${name}" not found`, {
-    details: { name, group: subject.group, kind: subject.resource },
+    details: detailsOf(subject, name),
   });
 }
 
 export function alreadyExists(subject: ErrorSubject, name: string): StatusError {
   return new StatusError('AlreadyExists', `${qualified(subject)} "${name}" already exists`, {
-    details: { name, group: subject.group, kind: subject.resource },
+    details: detailsOf(subject, name),
   });
 }
 
@@ -111,9 +116,7 @@ export function conflict(subject: ErrorSubject, name: string, why: string): Stat
   return new StatusError(
     'Conflict',
     `Operation cannot be fulfilled on ${qualified(subject)} "${name}": ${why}`,
-    {
-      details: { name, group: subject.group, kind: subject.resource },
-    },
+    { details: detailsOf(subject, name) },
   );
 }
 
@@ -124,6 +127,6 @@ export function invalid(subject: ErrorSubject, name: string, causes: readonly St
   const texts = causes.map((cause) => `${cause.field ?? ''}: ${cause.message ?? ''}`);
   const list = texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;
   return new StatusError('Invalid', `${qualifiedKind} "${name}" is invalid: ${list}`, {
-    details: { name, group: subject.group, kind, causes: [...causes] },
+    details: { ...detailsOf(subject, name, kind), causes: [...causes] },
   });
 }
