@@ -2,19 +2,27 @@
 import type * as core_v1 from './core-v1.js';
 import type * as meta_v1 from './meta-v1.js';
 
+/** Who begins the replacement of a DaemonSet's pods. */
 export type DaemonSetUpdateStrategyType = "RollingUpdate" | "OnDelete";
 
+/** Whether old and new pods run at the same time. */
 export type DeploymentStrategyType = "Recreate" | "RollingUpdate";
 
+/** Whether a StatefulSet makes and deletes its pods one after the other or all at once. */
 export type PodManagementPolicyType = "OrderedReady" | "Parallel";
 
+/** Who begins the replacement of a StatefulSet's pods. */
 export type StatefulSetUpdateStrategyType = "RollingUpdate" | "OnDelete";
 
+/** A snapshot of the template of a DaemonSet or StatefulSet, to roll out and to go back to. Made by their controllers; cannot be changed. */
 export interface ControllerRevision {
   apiVersion: 'apps/v1';
   kind: 'ControllerRevision';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
+  /** The snapshot, as a patch of the owner. */
   data?: unknown;
+  /** Number of the snapshot; the greatest is the newest. */
   revision: number;
 }
 
@@ -25,11 +33,15 @@ export interface ControllerRevisionList {
   items: ControllerRevision[];
 }
 
+/** Runs one pod on each node that matches, such as a log collector. Nodes that are added get theirs, too. */
 export interface DaemonSet {
   apiVersion: 'apps/v1';
   kind: 'DaemonSet';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
+  /** What runs on each node, and how it is replaced. */
   spec: DaemonSetSpec;
+  /** On how many nodes it runs. */
   status: DaemonSetStatus;
 }
 
@@ -40,48 +52,75 @@ export interface DaemonSetList {
   items: DaemonSet[];
 }
 
+/** One aspect of a DaemonSet's state. */
 export interface DaemonSetCondition {
+  /** Which aspect; the controller sets none so far. */
   type: string;
+  /** True, False or Unknown. */
   status: string;
+  /** When the status last changed from one value to another. */
   lastTransitionTime?: string;
+  /** Why it changed last, as one CamelCase word for programs. */
   reason?: string;
+  /** Why it changed last, as a sentence for people. */
   message?: string;
 }
 
+/** What runs on each node. */
 export interface DaemonSetSpec {
+  /** Labels of the pods that count; must match the template's, cannot be changed. */
   selector: meta_v1.LabelSelector;
+  /** From what the pods are made; its nodeSelector and tolerations say on which nodes. */
   template: core_v1.PodTemplateSpec;
+  /** How pods are replaced when the template changes. */
   updateStrategy?: DaemonSetUpdateStrategy;
+  /** Seconds that a pod must be ready to be available; 0 when left out. */
   minReadySeconds?: number;
+  /** How many old ControllerRevisions are kept for undoing; 10 when left out. */
   revisionHistoryLimit?: number;
 }
 
+/** On how many nodes a DaemonSet runs. */
 export interface DaemonSetStatus {
+  /** Nodes that should run a pod and do. */
   currentNumberScheduled: number;
+  /** Nodes that run a pod and should not. */
   numberMisscheduled: number;
+  /** Nodes that should run a pod. */
   desiredNumberScheduled: number;
+  /** Nodes that should run a pod and whose pod is ready. */
   numberReady: number;
+  /** The metadata.generation that this status belongs to. */
   observedGeneration?: number;
+  /** Nodes that run a pod of the newest template. */
   updatedNumberScheduled?: number;
+  /** Nodes whose pod has been ready for minReadySeconds. */
   numberAvailable?: number;
+  /** Nodes that should run a pod and whose pod is not available. */
   numberUnavailable?: number;
+  /** Counts clashes of names of ControllerRevisions; goes into the hash of the next name. */
   collisionCount?: number;
+  /** Aspects of its state; none so far. */
   conditions?: DaemonSetCondition[];
 }
 
+/** How the pods of a DaemonSet are replaced. */
 export interface DaemonSetUpdateStrategy {
+  /** RollingUpdate (the default) replaces them itself, OnDelete waits until you delete them. */
   type?: DaemonSetUpdateStrategyType;
+  /** How many at a time; only for RollingUpdate. */
   rollingUpdate?: RollingUpdateDaemonSet;
 }
 
-/** Keeps replicas of a pod running, and replaces them step by step when the template changes. */
+/** Keeps replicas of a pod running, and replaces them step by step when the template changes. It does so through ReplicaSets, the old ones of which allow to go back. */
 export interface Deployment {
   apiVersion: 'apps/v1';
   kind: 'Deployment';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
-  /** What is wanted. */
+  /** What is wanted: how many, of what, and how they are replaced. */
   spec: DeploymentSpec;
-  /** What there is. */
+  /** What there is, and how far a rollout is. */
   status: DeploymentStatus;
 }
 
@@ -92,66 +131,81 @@ export interface DeploymentList {
   items: Deployment[];
 }
 
+/** One aspect of a Deployment's state. */
 export interface DeploymentCondition {
+  /** Which aspect: Available, Progressing or ReplicaFailure. */
   type: string;
+  /** True, False or Unknown. */
   status: string;
+  /** Why it changed last, as one CamelCase word for programs. */
   reason?: string;
+  /** Why it changed last, as a sentence for people. */
   message?: string;
+  /** When the condition was written last, even if its status stayed. */
   lastUpdateTime?: string;
+  /** When the status last changed from one value to another. */
   lastTransitionTime?: string;
 }
 
+/** What a Deployment shall run. */
 export interface DeploymentSpec {
-  /** How many pods there shall be; 1 unless told otherwise. */
+  /** How many pods there shall be; 1 when left out. */
   replicas?: number;
-  /** Labels of the pods that count; cannot be changed. */
+  /** Labels of the pods that count; must match the template's, cannot be changed. */
   selector: meta_v1.LabelSelector;
-  /** From what new pods are made; a change starts a rollout. */
+  /** From what new pods are made; a change of it starts a rollout. The restart policy must be Always. */
   template: core_v1.PodTemplateSpec;
   /** How old pods are replaced by new ones. */
   strategy?: DeploymentStrategy;
-  /** Seconds that a pod must be ready to be available. */
+  /** Seconds that a pod must be ready to be available; 0 when left out. */
   minReadySeconds?: number;
-  /** How many old ReplicaSets are kept for undoing; 10 unless told otherwise. */
+  /** How many old ReplicaSets are kept for undoing; 10 when left out. */
   revisionHistoryLimit?: number;
-  /** Let changes of the template rest for now. */
+  /** Let changes of the template rest until this is false again; false when left out. */
   paused?: boolean;
-  /** Seconds without progress after which a rollout counts as failed; 600 unless told otherwise. */
+  /** Seconds without progress after which Progressing turns False; the rollout goes on. 600 when left out. */
   progressDeadlineSeconds?: number;
 }
 
+/** What pods a Deployment has. */
 export interface DeploymentStatus {
-  /** Generation of the spec that this status belongs to. */
+  /** The metadata.generation that this status belongs to. */
   observedGeneration?: number;
-  /** Pods that there are. */
+  /** Pods that there are, without those that are ending. */
   replicas?: number;
   /** Pods of the newest template. */
   updatedReplicas?: number;
-  /** Pods that have been ready for long enough. */
+  /** Pods that have been ready for minReadySeconds. */
   availableReplicas?: number;
-  /** Pods that are missing for full availability. */
+  /** Pods that are missing until all are available. */
   unavailableReplicas?: number;
-  /** Whether the rollout progresses and enough pods are available. */
+  /** Whether enough pods are available, and whether the rollout progresses. */
   conditions?: DeploymentCondition[];
   /** Pods that are ready. */
   readyReplicas?: number;
+  /** Counts clashes of names of ReplicaSets; goes into the hash of the next name. */
   collisionCount?: number;
+  /** Pods that are being deleted but have not ended yet. */
   terminatingReplicas?: number;
 }
 
+/** How the pods of a Deployment are replaced. */
 export interface DeploymentStrategy {
-  /** Recreate ends all old pods first, RollingUpdate replaces a few at a time. */
+  /** RollingUpdate (the default) replaces a few at a time, Recreate ends all old pods before it makes new ones. */
   type?: DeploymentStrategyType;
-  /** How many at a time. */
+  /** How many at a time; only for RollingUpdate. */
   rollingUpdate?: RollingUpdateDeployment;
 }
 
-/** Keeps a number of identical pods running; made by Deployments. */
+/** Keeps a number of identical pods running. Deployments make them; hardly anybody needs to do so by hand. */
 export interface ReplicaSet {
   apiVersion: 'apps/v1';
   kind: 'ReplicaSet';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
+  /** How many pods, which ones, and from what. */
   spec: ReplicaSetSpec;
+  /** How many pods there are. */
   status: ReplicaSetStatus;
 }
 
@@ -162,57 +216,83 @@ export interface ReplicaSetList {
   items: ReplicaSet[];
 }
 
+/** One aspect of a ReplicaSet's state. */
 export interface ReplicaSetCondition {
+  /** Which aspect; only ReplicaFailure, when pods cannot be created or deleted. */
   type: string;
+  /** True, False or Unknown. */
   status: string;
+  /** When the status last changed from one value to another. */
   lastTransitionTime?: string;
+  /** Why it changed last, as one CamelCase word for programs. */
   reason?: string;
+  /** Why it changed last, as a sentence for people. */
   message?: string;
 }
 
+/** How many pods shall run, and of what kind. */
 export interface ReplicaSetSpec {
-  /** How many pods there shall be. */
+  /** How many pods there shall be; 1 when left out. */
   replicas?: number;
-  /** Labels of the pods that count. */
+  /** Labels of the pods that count; must match the template's, cannot be changed. */
   selector: meta_v1.LabelSelector;
-  /** From what new pods are made. */
+  /** From what new pods are made; pods that exist stay as they are when it changes. */
   template?: core_v1.PodTemplateSpec;
-  /** Seconds that a pod must be ready to be available. */
+  /** Seconds that a pod must be ready to be available; 0 when left out. */
   minReadySeconds?: number;
 }
 
+/** How many pods a ReplicaSet has. */
 export interface ReplicaSetStatus {
+  /** Pods that there are, without those that are ending. */
   replicas: number;
+  /** Pods that have all labels of the template. */
   fullyLabeledReplicas?: number;
+  /** The metadata.generation that this status belongs to. */
   observedGeneration?: number;
+  /** Pods that are ready. */
   readyReplicas?: number;
+  /** Pods that have been ready for minReadySeconds. */
   availableReplicas?: number;
+  /** What is the matter, if pods cannot be created or deleted. */
   conditions?: ReplicaSetCondition[];
+  /** Pods that are being deleted but have not ended yet. */
   terminatingReplicas?: number;
 }
 
+/** How many pods of a DaemonSet are replaced at a time. */
 export interface RollingUpdateDaemonSet {
+  /** On how many nodes the pod may be missing meanwhile, as a number or a percentage; 1 when left out. */
   maxUnavailable?: number | string;
+  /** On how many nodes old and new pod may run together meanwhile, as a number or a percentage; 0 when left out. */
   maxSurge?: number | string;
 }
 
+/** How many pods of a Deployment are replaced at a time; the two must not both be 0. */
 export interface RollingUpdateDeployment {
-  /** How many pods may be missing meanwhile, as a number or a percentage. */
+  /** How many pods may be missing meanwhile, as a number or a percentage (rounded down); 25% when left out. */
   maxUnavailable?: number | string;
-  /** How many pods there may be too many meanwhile, as a number or a percentage. */
+  /** How many pods there may be too many meanwhile, as a number or a percentage (rounded up); 25% when left out. */
   maxSurge?: number | string;
 }
 
+/** Which pods of a StatefulSet are replaced, and how many at a time. */
 export interface RollingUpdateStatefulSetStrategy {
+  /** Only pods with this number or a greater one are replaced; 0 (all) when left out. For canaries. */
   partition?: number;
+  /** How many pods may be missing meanwhile, as a number or a percentage; 1 when left out. */
   maxUnavailable?: number | string;
 }
 
+/** Runs pods that have numbers, stable names and storage of their own, such as the members of a database. They are made in order and replaced in reverse. */
 export interface StatefulSet {
   apiVersion: 'apps/v1';
   kind: 'StatefulSet';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
+  /** How many pods, of what, with which storage. */
   spec: StatefulSetSpec;
+  /** How many pods there are, and how far a rollout is. */
   status: StatefulSetStatus;
 }
 
@@ -223,51 +303,88 @@ export interface StatefulSetList {
   items: StatefulSet[];
 }
 
+/** One aspect of a StatefulSet's state. */
 export interface StatefulSetCondition {
+  /** Which aspect; the controller sets none so far. */
   type: string;
+  /** True, False or Unknown. */
   status: string;
+  /** When the status last changed from one value to another. */
   lastTransitionTime?: string;
+  /** Why it changed last, as one CamelCase word for programs. */
   reason?: string;
+  /** Why it changed last, as a sentence for people. */
   message?: string;
 }
 
+/** How the pods are numbered. */
 export interface StatefulSetOrdinals {
+  /** Number of the first pod; 0 when left out. */
   start?: number;
 }
 
+/** What becomes of claims whose pods are no longer wanted. */
 export interface StatefulSetPersistentVolumeClaimRetentionPolicy {
+  /** When the StatefulSet is deleted: Retain (the default) keeps the claims, Delete deletes them. */
   whenDeleted?: string;
+  /** When there shall be fewer pods: Retain (the default) keeps their claims, Delete deletes them. */
   whenScaled?: string;
 }
 
+/** What a StatefulSet shall run. */
 export interface StatefulSetSpec {
+  /** How many pods there shall be; 1 when left out. */
   replicas?: number;
+  /** Labels of the pods that count; must match the template's, cannot be changed. */
   selector: meta_v1.LabelSelector;
+  /** From what pods are made; they are named <set>-<number>. */
   template: core_v1.PodTemplateSpec;
+  /** Claims that each pod gets for itself, named <template>-<pod>; they outlive the pod. Cannot be changed. */
   volumeClaimTemplates?: core_v1.PersistentVolumeClaim[];
+  /** Headless service that gives the pods names: <pod>.<service>.<namespace>.svc. Make it yourself; cannot be changed. */
   serviceName?: string;
+  /** OrderedReady (the default) waits for each pod before the next, Parallel does not. Cannot be changed. */
   podManagementPolicy?: PodManagementPolicyType;
+  /** How pods are replaced when the template changes. */
   updateStrategy?: StatefulSetUpdateStrategy;
+  /** How many old ControllerRevisions are kept for undoing; 10 when left out. */
   revisionHistoryLimit?: number;
+  /** Seconds that a pod must be ready to be available; 0 when left out. */
   minReadySeconds?: number;
+  /** What becomes of claims whose pods are no longer wanted; they are kept when left out. */
   persistentVolumeClaimRetentionPolicy?: StatefulSetPersistentVolumeClaimRetentionPolicy;
+  /** How the pods are numbered; from 0 on when left out. */
   ordinals?: StatefulSetOrdinals;
 }
 
+/** What pods a StatefulSet has. */
 export interface StatefulSetStatus {
+  /** The metadata.generation that this status belongs to. */
   observedGeneration?: number;
+  /** Pods that there are. */
   replicas: number;
+  /** Pods that are ready. */
   readyReplicas?: number;
+  /** Pods of the template in currentRevision. */
   currentReplicas?: number;
+  /** Pods of the template in updateRevision. */
   updatedReplicas?: number;
+  /** ControllerRevision of the pods that are not replaced yet. */
   currentRevision?: string;
+  /** ControllerRevision of the newest template; the same as currentRevision when a rollout is done. */
   updateRevision?: string;
+  /** Counts clashes of names of ControllerRevisions; goes into the hash of the next name. */
   collisionCount?: number;
+  /** Aspects of its state; none so far. */
   conditions?: StatefulSetCondition[];
+  /** Pods that have been ready for minReadySeconds. */
   availableReplicas?: number;
 }
 
+/** How the pods of a StatefulSet are replaced. */
 export interface StatefulSetUpdateStrategy {
+  /** RollingUpdate (the default) replaces them from the last to the first, OnDelete waits until you delete them. */
   type?: StatefulSetUpdateStrategyType;
+  /** Which ones, and how many at a time; only for RollingUpdate. */
   rollingUpdate?: RollingUpdateStatefulSetStrategy;
 }

@@ -2,21 +2,30 @@
 import type * as core_v1 from './core-v1.js';
 import type * as meta_v1 from './meta-v1.js';
 
+/** Whether the pods of a Job are numbered. */
 export type CompletionMode = "NonIndexed" | "Indexed";
 
+/** What happens when a Job is due while the one before still runs. */
 export type ConcurrencyPolicy = "Allow" | "Forbid" | "Replace";
 
+/** What a failure of a pod means for the Job. */
 export type PodFailurePolicyAction = "FailJob" | "FailIndex" | "Ignore" | "Count";
 
+/** Whether the listed exit codes match, or all others. */
 export type PodFailurePolicyOnExitCodesOperator = "In" | "NotIn";
 
+/** When a Job replaces a pod that goes away. */
 export type PodReplacementPolicy = "TerminatingOrFailed" | "Failed";
 
+/** Makes a Job again and again, by a schedule as in crontab. Jobs may rarely be made twice or not at all, so they must bear that. */
 export interface CronJob {
   apiVersion: 'batch/v1';
   kind: 'CronJob';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
+  /** When, and what. */
   spec: CronJobSpec;
+  /** When it ran last, and what runs. */
   status: CronJobStatus;
 }
 
@@ -27,28 +36,45 @@ export interface CronJobList {
   items: CronJob[];
 }
 
+/** When a CronJob makes Jobs, and from what. */
 export interface CronJobSpec {
+  /** Minute, hour, day of month, month and day of week, such as 0 3 * * 1-5; also @hourly, @daily and the like. */
   schedule: string;
+  /** Seconds that a Job may start late; later it is skipped. No limit when left out; under 10 it may never start. */
   startingDeadlineSeconds?: number;
+  /** If the Job before still runs: Allow (the default) runs both, Forbid skips the new one, Replace ends the old one. */
   concurrencyPolicy?: ConcurrencyPolicy;
+  /** Make no Jobs for now; those that run go on. False when left out. */
   suspend?: boolean;
+  /** From what Jobs are made. */
   jobTemplate: JobTemplateSpec;
+  /** How many Jobs that succeeded are kept; 3 when left out. */
   successfulJobsHistoryLimit?: number;
+  /** How many Jobs that failed are kept; 1 when left out. */
   failedJobsHistoryLimit?: number;
+  /** Time zone of the schedule, such as Europe/Berlin; that of the controller manager when left out. */
   timeZone?: string;
 }
 
+/** When a CronJob ran last, and what runs. */
 export interface CronJobStatus {
+  /** Jobs that run at present. */
   active?: core_v1.ObjectReference[];
+  /** When a Job was due last for which one was made. */
   lastScheduleTime?: string;
+  /** When a Job last succeeded. */
   lastSuccessfulTime?: string;
 }
 
+/** Runs pods until enough of them have succeeded. Failed ones are replaced until the backoff limit is reached. */
 export interface Job {
   apiVersion: 'batch/v1';
   kind: 'Job';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
+  /** What is run, how often, and how failures are treated. */
   spec: JobSpec;
+  /** How far it is. */
   status: JobStatus;
 }
 
@@ -59,84 +85,144 @@ export interface JobList {
   items: Job[];
 }
 
+/** One aspect of a Job's state. */
 export interface JobCondition {
+  /** Which aspect: Complete, Failed, Suspended, SuccessCriteriaMet or FailureTarget. The first two are final. */
   type: string;
+  /** True, False or Unknown. */
   status: string;
+  /** When the condition was last checked; often left empty. */
   lastProbeTime?: string;
+  /** When the status last changed from one value to another. */
   lastTransitionTime?: string;
+  /** Why it changed last, as one CamelCase word for programs. */
   reason?: string;
+  /** Why it changed last, as a sentence for people. */
   message?: string;
 }
 
+/** What a Job runs, and how often; apart from parallelism and suspend little can be changed later. */
 export interface JobSpec {
+  /** How many pods may run at a time; 1 when left out, 0 pauses the Job. */
   parallelism?: number;
+  /** How many pods must succeed; left out, the success of any pod ends the Job once all pods have ended. */
   completions?: number;
+  /** Seconds that the Job may run, all attempts together, before it fails; no limit when left out. */
   activeDeadlineSeconds?: number;
+  /** Labels of the pods that count; chosen by the server. Set it only together with manualSelector. */
   selector?: meta_v1.LabelSelector;
+  /** Take selector and labels as they are; you see to it that no other Job matches. False when left out. */
   manualSelector?: boolean;
+  /** From what pods are made; the restart policy must be Never or OnFailure. */
   template: core_v1.PodTemplateSpec;
+  /** How many pods may fail before the Job does; 6 when left out, no limit with backoffLimitPerIndex. */
   backoffLimit?: number;
+  /** Seconds after the end until the Job is deleted with its pods; kept when left out, 0 is at once. */
   ttlSecondsAfterFinished?: number;
+  /** NonIndexed (the default) counts successes; Indexed numbers the pods and wants one success for each number. */
   completionMode?: CompletionMode;
+  /** Run no pods for now and delete those that run; false when left out. Starting again starts the clock anew. */
   suspend?: boolean;
+  /** Which failures end the Job at once or do not count; needs restart policy Never. */
   podFailurePolicy?: PodFailurePolicy;
+  /** How many pods of one number may fail before the number does; only for Indexed with restart policy Never. */
   backoffLimitPerIndex?: number;
+  /** How many numbers may fail before the Job does at once; needs backoffLimitPerIndex. No limit when left out. */
   maxFailedIndexes?: number;
+  /** When a pod is replaced: TerminatingOrFailed (the default) as soon as it is deleted, Failed once it has ended. */
   podReplacementPolicy?: PodReplacementPolicy;
+  /** Who runs the Job, such as example.com/queue; the Job controller when left out. Cannot be changed. */
   managedBy?: string;
+  /** Which numbers are enough for success; all when left out. Only for Indexed. */
   successPolicy?: SuccessPolicy;
 }
 
+/** How far a Job is. */
 export interface JobStatus {
+  /** Whether it is complete, failed or suspended. */
   conditions?: JobCondition[];
+  /** When the controller took it on; reset when it goes on after a pause. */
   startTime?: string;
+  /** When it succeeded; absent if it failed. */
   completionTime?: string;
+  /** Pods that wait or run and are not being deleted. */
   active?: number;
+  /** Pods that have succeeded. */
   succeeded?: number;
+  /** Pods that have failed. */
   failed?: number;
+  /** Numbers that have succeeded, as 1,3-5,7; only for Indexed. */
   completedIndexes?: string;
+  /** Pods that have ended and are not yet counted above; keeps the counts exact. */
   uncountedTerminatedPods?: UncountedTerminatedPods;
+  /** Pods that are ready. */
   ready?: number;
+  /** Numbers that have failed for good, as 1,3-5,7; only with backoffLimitPerIndex. */
   failedIndexes?: string;
+  /** Pods that are being deleted but have not ended yet. */
   terminating?: number;
 }
 
+/** From what a CronJob makes Jobs. */
 export interface JobTemplateSpec {
+  /** Labels and annotations of the Jobs. */
   metadata: meta_v1.TemplateMeta;
+  /** What the Jobs run. */
   spec: JobSpec;
 }
 
+/** What different failures of pods mean for a Job. */
 export interface PodFailurePolicy {
+  /** Tried in order, the first that matches decides; without a match the failure counts. At most 20. */
   rules: PodFailurePolicyRule[];
 }
 
+/** Matches pods by exit codes of their containers. */
 export interface PodFailurePolicyOnExitCodesRequirement {
+  /** Container whose exit code counts; all containers when left out. */
   containerName?: string;
+  /** In matches the listed codes, NotIn all others but 0. */
   operator: PodFailurePolicyOnExitCodesOperator;
+  /** Exit codes, 1 to 255 of them, each only once; 0 is not allowed for In. */
   values: number[];
 }
 
+/** Matches pods by a condition. */
 export interface PodFailurePolicyOnPodConditionsPattern {
+  /** Type of the condition, such as DisruptionTarget. */
   type: string;
+  /** Status that the condition must have; True when left out. */
   status?: string;
 }
 
+/** One rule about failures; either exit codes or conditions. */
 export interface PodFailurePolicyRule {
+  /** FailJob ends the Job, FailIndex gives this number up, Ignore does not count the failure, Count does. */
   action: PodFailurePolicyAction;
+  /** Exit codes for which the rule matches. */
   onExitCodes?: PodFailurePolicyOnExitCodesRequirement;
+  /** Conditions of the pod, any of which makes the rule match; at most 20. */
   onPodConditions?: PodFailurePolicyOnPodConditionsPattern[];
 }
 
+/** When an Indexed Job has succeeded before all numbers have. */
 export interface SuccessPolicy {
+  /** Tried in order, the first that matches ends the Job with success; 1 to 20 of them. */
   rules: SuccessPolicyRule[];
 }
 
+/** Which numbers are enough; if both fields are set, the count is among those numbers. */
 export interface SuccessPolicyRule {
+  /** Numbers that must succeed, as 1,3-5,7. */
   succeededIndexes?: string;
+  /** How many numbers must succeed. */
   succeededCount?: number;
 }
 
+/** Pods that have ended and are not yet counted in a Job's status, by uid. */
 export interface UncountedTerminatedPods {
+  /** Those that succeeded. */
   succeeded?: string[];
+  /** Those that failed. */
   failed?: string[];
 }

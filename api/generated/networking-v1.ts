@@ -2,22 +2,32 @@
 import type * as core_v1 from './core-v1.js';
 import type * as meta_v1 from './meta-v1.js';
 
+/** A direction of traffic, as seen from the pod. */
 export type PolicyType = "Ingress" | "Egress";
 
+/** Leads requests of a path to a backend. */
 export interface HTTPIngressPath {
+  /** Path of the request, beginning with /; needed for Exact and Prefix. */
   path?: string;
+  /** Where the requests go. */
   backend: IngressBackend;
+  /** Exact compares the whole path, Prefix its parts between slashes, ImplementationSpecific is up to the controller. */
   pathType: string;
 }
 
+/** Paths of a host and where they lead. */
 export interface HTTPIngressRuleValue {
+  /** The paths; the longest that matches wins, Exact before Prefix. */
   paths: HTTPIngressPath[];
 }
 
+/** Stands for an address of a service that is taken, named by the address. Made by the API server. */
 export interface IPAddress {
   apiVersion: 'networking.k8s.io/v1';
   kind: 'IPAddress';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
+  /** Who has the address. */
   spec: IPAddressSpec;
 }
 
@@ -28,20 +38,29 @@ export interface IPAddressList {
   items: IPAddress[];
 }
 
+/** Who has an address. */
 export interface IPAddressSpec {
+  /** Object that the address belongs to, most often a Service. */
   parentRef: ParentReference;
 }
 
+/** A network, with exceptions. */
 export interface IPBlock {
+  /** The network, such as 192.168.1.0/24 or 2001:db8::/64. */
   cidr: string;
+  /** Networks inside of it that are not meant. */
   except?: string[];
 }
 
+/** Leads HTTP requests from outside to services by host and path. An ingress controller must run in the cluster to do so. */
 export interface Ingress {
   apiVersion: 'networking.k8s.io/v1';
   kind: 'Ingress';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
+  /** Which requests go where. */
   spec: IngressSpec;
+  /** Where the ingress is reached. */
   status: IngressStatus;
 }
 
@@ -52,15 +71,21 @@ export interface IngressList {
   items: Ingress[];
 }
 
+/** Where requests go: either a service or a resource. */
 export interface IngressBackend {
+  /** Some other object in the namespace, such as a storage bucket; which kinds work is up to the controller. */
   resource?: core_v1.TypedLocalObjectReference;
+  /** A service in the namespace, and its port. */
   service?: IngressServiceBackend;
 }
 
+/** A sort of ingress, served by one controller; an Ingress names it. Annotate one with ingressclass.kubernetes.io/is-default-class to be the default. */
 export interface IngressClass {
   apiVersion: 'networking.k8s.io/v1';
   kind: 'IngressClass';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
+  /** Which controller, with which settings. */
   spec: IngressClassSpec;
 }
 
@@ -71,68 +96,107 @@ export interface IngressClassList {
   items: IngressClass[];
 }
 
+/** An object with settings for the controller. */
 export interface IngressClassParametersReference {
+  /** Group of the kind; left out for the core group. */
   apiGroup?: string;
+  /** Kind of the object. */
   kind: string;
+  /** Name of the object. */
   name: string;
+  /** Cluster (the default) or Namespace: whether the object lives in a namespace. */
   scope?: string;
+  /** Namespace of the object; needed with scope Namespace, forbidden with Cluster. */
   namespace?: string;
 }
 
+/** Which controller serves a class. */
 export interface IngressClassSpec {
+  /** Name of the controller with a domain, such as example.com/ingress; cannot be changed. */
   controller?: string;
+  /** Object with settings for the controller. */
   parameters?: IngressClassParametersReference;
 }
 
+/** One point at which an ingress takes traffic. */
 export interface IngressLoadBalancerIngress {
+  /** IP address, for load balancers that have one. */
   ip?: string;
+  /** DNS name, for load balancers that have no fixed address. */
   hostname?: string;
+  /** State of each port, where it differs between ports. */
   ports?: IngressPortStatus[];
 }
 
+/** What is known of an ingress's load balancer. */
 export interface IngressLoadBalancerStatus {
+  /** Points at which it takes traffic; empty until it is ready. */
   ingress?: IngressLoadBalancerIngress[];
 }
 
+/** State of one port of an ingress. */
 export interface IngressPortStatus {
+  /** Port number of the ingress. */
   port: number;
+  /** TCP, UDP or SCTP. */
   protocol: core_v1.Protocol;
+  /** What is wrong with the port, as a CamelCase word or with a domain in front; absent if nothing is. */
   error?: string;
 }
 
+/** What happens to requests for a host. */
 export interface IngressRule extends IngressRuleValue {
+  /** Host name in the request, such as www.example.com or *.example.com (one label); all when left out. */
   host?: string;
 }
 
+/** What happens to requests that a rule matches. */
 export interface IngressRuleValue {
+  /** Paths and where they lead; all go to the default backend when left out. */
   http?: HTTPIngressRuleValue;
 }
 
+/** A service and its port. */
 export interface IngressServiceBackend {
+  /** Name of the service, in the namespace of the Ingress. */
   name: string;
+  /** Port of the service, by name or by number. */
   port?: ServiceBackendPort;
 }
 
+/** Which requests go where. */
 export interface IngressSpec {
+  /** Where requests go that no rule matches; up to the controller when left out. Needed without rules. */
   defaultBackend?: IngressBackend;
+  /** Hosts that are served over TLS on port 443, with their certificates. */
   tls?: IngressTLS[];
+  /** What happens to requests, by host and path. */
   rules?: IngressRule[];
+  /** IngressClass that says which controller serves this; the default class when left out. */
   ingressClassName?: string;
 }
 
+/** Where an ingress is reached. */
 export interface IngressStatus {
+  /** Where its load balancer takes traffic. */
   loadBalancer?: IngressLoadBalancerStatus;
 }
 
+/** A certificate and the hosts that it is for. */
 export interface IngressTLS {
+  /** Host names in the certificate; all that the controller has no other for when left out. */
   hosts?: string[];
+  /** Secret of type kubernetes.io/tls with key and certificate; the controller's own when left out. */
   secretName?: string;
 }
 
+/** Says which traffic the pods it selects may receive or send. Several policies add up; a pod that none selects may do everything. */
 export interface NetworkPolicy {
   apiVersion: 'networking.k8s.io/v1';
   kind: 'NetworkPolicy';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
+  /** Which pods, and what they may do. */
   spec: NetworkPolicySpec;
 }
 
@@ -143,52 +207,83 @@ export interface NetworkPolicyList {
   items: NetworkPolicy[];
 }
 
+/** Traffic that pods may send: to these peers and these ports. */
 export interface NetworkPolicyEgressRule {
+  /** Ports it may go to; all when left out or empty. */
   ports?: NetworkPolicyPort[];
+  /** Peers it may go to; all when left out or empty. */
   to?: NetworkPolicyPeer[];
 }
 
+/** Traffic that pods may receive: from these peers and on these ports. */
 export interface NetworkPolicyIngressRule {
+  /** Ports it may come in on; all when left out or empty. */
   ports?: NetworkPolicyPort[];
+  /** Peers it may come from; all when left out or empty. */
   from?: NetworkPolicyPeer[];
 }
 
+/** The other end of the traffic: pods, or a network. */
 export interface NetworkPolicyPeer {
+  /** Labels of pods, in the policy's namespace or those of namespaceSelector; empty means all of them. */
   podSelector?: meta_v1.LabelSelector;
+  /** Labels of namespaces; empty means all, and without podSelector all their pods. */
   namespaceSelector?: meta_v1.LabelSelector;
+  /** A network; excludes the other two. Meant for addresses outside of the cluster. */
   ipBlock?: IPBlock;
 }
 
+/** Ports that are allowed. */
 export interface NetworkPolicyPort {
+  /** TCP, UDP or SCTP; TCP when left out. */
   protocol?: core_v1.Protocol;
+  /** Port by number or by its name in the pods; all when left out. */
   port?: number | string;
+  /** Last port of a range that begins at port, which must be a number then. */
   endPort?: number;
 }
 
+/** Which pods a policy is for, and what they may do. */
 export interface NetworkPolicySpec {
+  /** Labels of the pods, in the policy's namespace; empty means all. */
   podSelector?: meta_v1.LabelSelector;
+  /** What may come in; nothing when empty. */
   ingress?: NetworkPolicyIngressRule[];
+  /** What may go out; nothing when empty. Only counts if policyTypes has Egress. */
   egress?: NetworkPolicyEgressRule[];
+  /** Directions that the policy rules: Ingress, Egress. Ingress when left out, and Egress if there are egress rules. */
   policyTypes?: PolicyType[];
 }
 
+/** Names the object that has an address. */
 export interface ParentReference {
+  /** Group of the object; empty for the core group. */
   group?: string;
+  /** Plural name of its kind, such as services. */
   resource: string;
+  /** Namespace of the object. */
   namespace?: string;
+  /** Name of the object. */
   name: string;
 }
 
+/** A port of a service; either name or number. */
 export interface ServiceBackendPort {
+  /** Name of the service's port. */
   name?: string;
+  /** Number of the service's port. */
   number?: number;
 }
 
+/** A range of addresses for services; one named kubernetes holds those of the server's flags. Further ones enlarge the room. */
 export interface ServiceCIDR {
   apiVersion: 'networking.k8s.io/v1';
   kind: 'ServiceCIDR';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
+  /** The range. */
   spec: ServiceCIDRSpec;
+  /** Whether it can be used. */
   status: ServiceCIDRStatus;
 }
 
@@ -199,10 +294,14 @@ export interface ServiceCIDRList {
   items: ServiceCIDR[];
 }
 
+/** A range of addresses for services. */
 export interface ServiceCIDRSpec {
+  /** One network, or two of different IP families, such as 10.96.0.0/16; cannot be changed. */
   cidrs?: string[];
 }
 
+/** Whether a range can be used. */
 export interface ServiceCIDRStatus {
+  /** Ready says that addresses are taken from it; it stays until none is in use. */
   conditions?: meta_v1.Condition[];
 }

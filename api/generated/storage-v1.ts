@@ -2,12 +2,16 @@
 import type * as core_v1 from './core-v1.js';
 import type * as meta_v1 from './meta-v1.js';
 
+/** When volumes are made and bound to claims. */
 export type VolumeBindingMode = "Immediate" | "WaitForFirstConsumer";
 
+/** Says what a CSI driver can do and needs; its name is that of the driver. Installed together with the driver. */
 export interface CSIDriver {
   apiVersion: 'storage.k8s.io/v1';
   kind: 'CSIDriver';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
+  /** What the driver can do and needs. */
   spec: CSIDriverSpec;
 }
 
@@ -18,23 +22,37 @@ export interface CSIDriverList {
   items: CSIDriver[];
 }
 
+/** What a CSI driver can do and needs. */
 export interface CSIDriverSpec {
+  /** Whether volumes must be attached to a node before they are mounted; true when left out. Cannot be changed. */
   attachRequired?: boolean;
+  /** Whether the driver is told pod name, namespace, uid and account at each mount; false when left out. */
   podInfoOnMount?: boolean;
+  /** Persistent (the default) for claims, Ephemeral for volumes inside of pods, or both. Cannot be changed. */
   volumeLifecycleModes?: string[];
+  /** Whether the scheduler looks at CSIStorageCapacity objects of the driver; false when left out. */
   storageCapacity?: boolean;
+  /** Whether the kubelet sets fsGroup: ReadWriteOnceWithFSType (the default), File (always) or None (the driver does). */
   fsGroupPolicy?: string;
+  /** Tokens of the pod's account that the driver gets at each mount. */
   tokenRequests?: TokenRequest[];
+  /** Whether the mount call is repeated now and then, so that the driver can renew contents; false when left out. */
   requiresRepublish?: boolean;
+  /** Whether the driver lets volumes be mounted with an SELinux label; false when left out. */
   seLinuxMount?: boolean;
+  /** Seconds after which the number of volumes that fit is asked anew, at least 10; never when left out. */
   nodeAllocatableUpdatePeriodSeconds?: number;
+  /** Whether tokens reach the driver in the field for secrets, not in the volume context; false when left out. */
   serviceAccountTokenInSecrets?: boolean;
 }
 
+/** Which CSI drivers run on a node, and how they know it; its name is that of the node. Kept by the kubelet. */
 export interface CSINode {
   apiVersion: 'storage.k8s.io/v1';
   kind: 'CSINode';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
+  /** The drivers. */
   spec: CSINodeSpec;
 }
 
@@ -45,24 +63,37 @@ export interface CSINodeList {
   items: CSINode[];
 }
 
+/** One CSI driver on a node. */
 export interface CSINodeDriver {
+  /** Name of the driver, as its CSIDriver object has it. */
   name: string;
+  /** Name by which the driver knows the node. */
   nodeID: string;
+  /** Node labels by which the driver says from where a volume is reached, such as example.com/zone. */
   topologyKeys?: string[];
+  /** How many volumes of the driver fit on the node. */
   allocatable?: VolumeNodeResources;
 }
 
+/** The CSI drivers of a node. */
 export interface CSINodeSpec {
+  /** One entry for each driver that has registered with the kubelet. */
   drivers: CSINodeDriver[];
 }
 
+/** How much room a driver has for volumes of a class in one part of the cluster. Made by the driver, read by the scheduler. */
 export interface CSIStorageCapacity {
   apiVersion: 'storage.k8s.io/v1';
   kind: 'CSIStorageCapacity';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
+  /** Nodes that reach this room, by labels; left out means no nodes. */
   nodeTopology?: meta_v1.LabelSelector;
+  /** StorageClass that the room is for; cannot be changed. */
   storageClassName: string;
+  /** Free room, as a quantity; not known when left out. */
   capacity?: string;
+  /** Largest single volume that can be made; not known when left out. */
   maximumVolumeSize?: string;
 }
 
@@ -73,16 +104,25 @@ export interface CSIStorageCapacityList {
   items: CSIStorageCapacity[];
 }
 
+/** A sort of storage that can be asked for, and how volumes of it are made. Annotate one with storageclass.kubernetes.io/is-default-class to be the default. */
 export interface StorageClass {
   apiVersion: 'storage.k8s.io/v1';
   kind: 'StorageClass';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
+  /** Driver that makes the volumes, such as csi.example.com; kubernetes.io/no-provisioner makes none. */
   provisioner: string;
+  /** Settings for the driver, such as a disk type; at most 512 of them. Cannot be changed. */
   parameters?: Record<string, string>;
+  /** What becomes of a volume when its claim is deleted: Delete (the default) or Retain. */
   reclaimPolicy?: core_v1.PersistentVolumeReclaimPolicy;
+  /** Options for mount that the volumes get; not checked beforehand. */
   mountOptions?: string[];
+  /** Whether claims may ask for more room later; false when left out. */
   allowVolumeExpansion?: boolean;
+  /** Immediate (the default) makes the volume at once, WaitForFirstConsumer near the first pod that uses it. */
   volumeBindingMode?: VolumeBindingMode;
+  /** Where volumes may be made, by node labels; anywhere when left out. */
   allowedTopologies?: core_v1.TopologySelectorTerm[];
 }
 
@@ -93,16 +133,23 @@ export interface StorageClassList {
   items: StorageClass[];
 }
 
+/** A token that a driver gets for the pod's account. */
 export interface TokenRequest {
+  /** For whom the token is; the API server when empty. */
   audience: string;
+  /** Seconds that the token is good for; 3600 (1 hour) when left out, at least 600. */
   expirationSeconds?: number;
 }
 
+/** Asks a driver to attach a volume to a node, or to detach it when deleted. Made by the attach controller. */
 export interface VolumeAttachment {
   apiVersion: 'storage.k8s.io/v1';
   kind: 'VolumeAttachment';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
+  /** Which volume, to which node. */
   spec: VolumeAttachmentSpec;
+  /** Whether it is attached. */
   status: VolumeAttachmentStatus;
 }
 
@@ -113,29 +160,45 @@ export interface VolumeAttachmentList {
   items: VolumeAttachment[];
 }
 
+/** The volume; exactly one field is set. */
 export interface VolumeAttachmentSource {
+  /** Name of a PersistentVolume. */
   persistentVolumeName?: string;
+  /** A volume that stands in the pod itself; for old kinds that were moved to CSI. */
   inlineVolumeSpec?: core_v1.PersistentVolumeSpec;
 }
 
+/** Which volume is attached to which node; cannot be changed. */
 export interface VolumeAttachmentSpec {
+  /** Driver that does it. */
   attacher: string;
+  /** The volume. */
   source: VolumeAttachmentSource;
+  /** The node. */
   nodeName: string;
 }
 
+/** Whether a volume is attached. */
 export interface VolumeAttachmentStatus {
+  /** True once the driver has attached it. */
   attached: boolean;
+  /** What the driver said when it attached it; handed back to it at the mount. */
   attachmentMetadata?: Record<string, string>;
+  /** Why it could not be attached, last time. */
   attachError?: VolumeError;
+  /** Why it could not be detached, last time. */
   detachError?: VolumeError;
 }
 
+/** A set of attributes, such as speed, that a driver can change on a volume in use. Claims name it. */
 export interface VolumeAttributesClass {
   apiVersion: 'storage.k8s.io/v1';
   kind: 'VolumeAttributesClass';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
+  /** Driver that the class is for; cannot be changed. */
   driverName: string;
+  /** Settings for the driver; a claim that shall have others gets another class. Cannot be changed. */
   parameters?: Record<string, string>;
 }
 
@@ -146,12 +209,18 @@ export interface VolumeAttributesClassList {
   items: VolumeAttributesClass[];
 }
 
+/** What a driver could not do. */
 export interface VolumeError {
+  /** When it was tried. */
   time?: string;
+  /** Why it failed; must not hold secrets. */
   message?: string;
+  /** gRPC status code of the driver; 8 (RESOURCE_EXHAUSTED) makes the node's limit be asked anew. */
   errorCode?: number;
 }
 
+/** How many volumes of a driver fit on a node. */
 export interface VolumeNodeResources {
+  /** How many volumes; no limit when left out. */
   count?: number;
 }
