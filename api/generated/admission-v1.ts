@@ -2,37 +2,64 @@
 import type * as authentication_v1 from './authentication-v1.js';
 import type * as meta_v1 from './meta-v1.js';
 
+/** What a webhook is asked: a request to the API server before it is stored. */
 export interface AdmissionRequest {
+  /** Identifies this question; the answer repeats it. */
   uid: string;
+  /** Kind of the object, in the version that the webhook asked for. */
   kind: meta_v1.GroupVersionKind;
+  /** Resource of the request, in the version that the webhook asked for. */
   resource: meta_v1.GroupVersionResource;
+  /** Subresource of the request, such as status or scale; empty for the object itself. */
   subResource?: string;
+  /** Name of the object; may be empty when it is created with generateName. */
   name?: string;
+  /** Namespace of the object; empty for cluster-wide kinds. */
   namespace?: string;
+  /** What is being done: CREATE, UPDATE, DELETE or CONNECT. */
   operation: string;
+  /** Who makes the request. */
   userInfo: authentication_v1.UserInfo;
+  /** The object as it is to be stored; empty for DELETE. */
   object?: unknown;
+  /** The object as it is stored; only for UPDATE and DELETE. */
   oldObject?: unknown;
+  /** Whether nothing will be stored; the webhook must have no side effects then. False when left out. */
   dryRun?: boolean;
+  /** Options of the request, such as DeleteOptions. */
   options?: unknown;
+  /** Kind as the client sent it; differs from kind if the object was converted for the webhook. */
   requestKind?: meta_v1.GroupVersionKind;
+  /** Resource as the client sent it; differs from resource if the object was converted. */
   requestResource?: meta_v1.GroupVersionResource;
+  /** Subresource as the client sent it. */
   requestSubResource?: string;
 }
 
+/** What a webhook answers. */
 export interface AdmissionResponse {
+  /** The uid of the request. */
   uid: string;
+  /** Whether the request may go on. */
   allowed: boolean;
+  /** Why it may not, for the client; ignored if it may. */
   status?: meta_v1.Status;
+  /** Changes to the object, as JSON Patch in base64; only from mutating webhooks. */
   patch?: string;
+  /** Form of the patch: JSONPatch; needed if there is one. */
   patchType?: string;
+  /** Notes for the audit log; the name of the webhook is put before the keys. */
   auditAnnotations?: Record<string, string>;
+  /** Sentences that the client shows to its user; short, at most 120 characters if possible. */
   warnings?: string[];
 }
 
+/** Question to an admission webhook, and its answer. The API server posts it with request, the webhook sends it back with response. */
 export interface AdmissionReview {
   apiVersion: 'admission.k8s.io/v1';
   kind: 'AdmissionReview';
+  /** The question. */
   request?: AdmissionRequest;
+  /** The answer. */
   response?: AdmissionResponse;
 }

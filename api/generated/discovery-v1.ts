@@ -2,41 +2,67 @@
 import type * as core_v1 from './core-v1.js';
 import type * as meta_v1 from './meta-v1.js';
 
+/** One pod (or other target) behind a service. */
 export interface Endpoint {
+  /** IP addresses of the same target; clients use the first. */
   addresses: string[];
+  /** Whether traffic should go there. */
   conditions?: EndpointConditions;
+  /** DNS label under which it is found below a headless service. */
   hostname?: string;
+  /** Object that it stands for, most often a Pod. */
   targetRef?: core_v1.ObjectReference;
+  /** Deprecated: node labels from earlier versions; use nodeName and zone. Cannot be written. */
   deprecatedTopology?: Record<string, string>;
+  /** Node on which it runs; proxies need it for policy Local. */
   nodeName?: string;
+  /** Zone in which it runs. */
   zone?: string;
+  /** For which clients it is meant, to keep traffic near. */
   hints?: EndpointHints;
 }
 
+/** Whether traffic should go to an endpoint. */
 export interface EndpointConditions {
+  /** Whether it takes new traffic: serving and not terminating, or publishNotReadyAddresses. Left out means yes. */
   ready?: boolean;
+  /** Whether it is ready in itself, even if it is terminating; the same as ready when left out. */
   serving?: boolean;
+  /** Whether its pod is being deleted; no when left out. */
   terminating?: boolean;
 }
 
+/** For which clients an endpoint is meant. */
 export interface EndpointHints {
+  /** Zones whose clients should use it; at most 8. */
   forZones?: ForZone[];
+  /** Nodes whose clients should use it; at most 8. */
   forNodes?: ForNode[];
 }
 
+/** A port that the endpoints of a slice serve. */
 export interface EndpointPort {
+  /** Name of the service's port; empty if there is only one. Unique in the slice. */
   name?: string;
+  /** TCP, UDP or SCTP; TCP when left out. */
   protocol?: core_v1.Protocol;
+  /** Port number of the endpoints; all ports when left out. */
   port?: number;
+  /** What is spoken on the port, such as http or kubernetes.io/h2c. */
   appProtocol?: string;
 }
 
+/** A part of the addresses behind a service; the label kubernetes.io/service-name names it. All slices of a service together are all its endpoints. */
 export interface EndpointSlice {
   apiVersion: 'discovery.k8s.io/v1';
   kind: 'EndpointSlice';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
+  /** The endpoints, at most 1000; slices made for services have at most 100. */
   endpoints: Endpoint[];
+  /** Ports of every endpoint in the slice; at most 100. */
   ports?: EndpointPort[];
+  /** What the addresses are: IPv4, IPv6 or FQDN (deprecated). Cannot be changed. */
   addressType: string;
 }
 
@@ -47,10 +73,14 @@ export interface EndpointSliceList {
   items: EndpointSlice[];
 }
 
+/** A node whose clients should use an endpoint. */
 export interface ForNode {
+  /** Name of the node. */
   name: string;
 }
 
+/** A zone whose clients should use an endpoint. */
 export interface ForZone {
+  /** Name of the zone, as in the node label topology.kubernetes.io/zone. */
   name: string;
 }

@@ -2,23 +2,39 @@
 import type * as core_v1 from './core-v1.js';
 import type * as meta_v1 from './meta-v1.js';
 
+/** A note about something that happened to an object; the same objects as Events of v1, in newer terms. It is kept for about an hour. */
 export interface Event {
   apiVersion: 'events.k8s.io/v1';
   kind: 'Event';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
+  /** When it was seen first, to the microsecond; required. */
   eventTime: string;
+  /** How it goes on, if it was seen again and again. */
   series?: EventSeries;
+  /** Program that reported it, such as kubernetes.io/kubelet. */
   reportingController?: string;
+  /** Which instance of that program, such as kubelet-node1; at most 128 characters. */
   reportingInstance?: string;
+  /** What was done or tried with the object, as one word, such as Binding; at most 128 characters. */
   action?: string;
+  /** Why it was done, as one CamelCase word, such as FailedScheduling; at most 128 characters. */
   reason?: string;
+  /** Object that the event is about; most often the one that the reporter works on. */
   regarding?: core_v1.ObjectReference;
+  /** A second object that plays a part in it. */
   related?: core_v1.ObjectReference;
+  /** What happened, as a sentence for people; at most 1 KiB. */
   note?: string;
+  /** Normal or Warning; there may be more in the future. */
   type?: string;
+  /** The source of the Event in v1; use reportingController and reportingInstance. */
   deprecatedSource?: core_v1.EventSource;
+  /** The firstTimestamp of the Event in v1; use eventTime. */
   deprecatedFirstTimestamp?: string;
+  /** The lastTimestamp of the Event in v1; use series. */
   deprecatedLastTimestamp?: string;
+  /** The count of the Event in v1; use series. */
   deprecatedCount?: number;
 }
 
@@ -29,7 +45,10 @@ export interface EventList {
   items: Event[];
 }
 
+/** An event that was seen again and again. */
 export interface EventSeries {
+  /** How often it was seen up to lastObservedTime; 2 or more. */
   count: number;
+  /** When it was seen last. */
   lastObservedTime: string;
 }

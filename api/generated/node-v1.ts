@@ -2,16 +2,23 @@
 import type * as core_v1 from './core-v1.js';
 import type * as meta_v1 from './meta-v1.js';
 
+/** What running a pod costs beside its containers. */
 export interface Overhead {
+  /** What each pod costs, such as memory: 120Mi; counts for scheduling, quotas and limits. */
   podFixed?: Record<string, string>;
 }
 
+/** A way of running containers, such as in small virtual machines. Pods name it in runtimeClassName. */
 export interface RuntimeClass {
   apiVersion: 'node.k8s.io/v1';
   kind: 'RuntimeClass';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
+  /** Name of the handler in the settings of the container runtime, such as runsc; cannot be changed. */
   handler: string;
+  /** What a pod costs beside its containers; nothing when left out. */
   overhead?: Overhead;
+  /** Which nodes can do it; all when left out. */
   scheduling?: Scheduling;
 }
 
@@ -22,7 +29,10 @@ export interface RuntimeClassList {
   items: RuntimeClass[];
 }
 
+/** Which nodes can run pods of a class. */
 export interface Scheduling {
+  /** Labels that such nodes have; added to those of the pod. */
   nodeSelector?: Record<string, string>;
+  /** Taints of such nodes that do not keep the pods away; added to those of the pod. */
   tolerations?: core_v1.Toleration[];
 }

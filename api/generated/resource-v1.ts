@@ -2,108 +2,176 @@
 import type * as core_v1 from './core-v1.js';
 import type * as meta_v1 from './meta-v1.js';
 
+/** Whose wish a configuration was: the class's or the claim's. */
 export type AllocationConfigSource = "FromClass" | "FromClaim";
 
+/** What a taint does to claims that do not tolerate it. */
 export type DeviceTaintEffect = "None" | "NoSchedule" | "NoExecute";
 
+/** How the value of a taint is compared. */
 export type DeviceTolerationOperator = "Exists" | "Equal";
 
+/** What a driver reports of a device that a claim has got. */
 export interface AllocatedDeviceStatus {
+  /** Driver that the device belongs to. */
   driver: string;
+  /** Pool of the device. */
   pool: string;
+  /** Name of the device in the pool. */
   device: string;
+  /** Aspects of the device's state; at most 8. */
   conditions?: meta_v1.Condition[];
+  /** Whatever else the driver wants to say; at most 10 KiB. */
   data?: unknown;
+  /** Addresses and the like, for network devices. */
   networkData?: NetworkDeviceData;
+  /** Identifies one share of a device that several claims use. */
   shareID?: string;
 }
 
+/** Which devices a claim has got. */
 export interface AllocationResult {
+  /** The devices and their configuration. */
   devices?: DeviceAllocationResult;
+  /** Nodes from which the devices can be reached; all when left out. */
   nodeSelector?: core_v1.NodeSelector;
+  /** When the devices were allocated. */
   allocationTimestamp?: string;
 }
 
+/** Chooses devices by an expression. */
 export interface CELDeviceSelector {
+  /** CEL expression that must be true; device has driver, attributes and capacity. At most 10 KiB. */
   expression: string;
 }
 
+/** Which amounts of a shared device can be asked for; values or a range. */
 export interface CapacityRequestPolicy {
+  /** Amount that a request gets that names none; needed if there are values or a range. */
   default?: string;
+  /** Allowed amounts, in order, at most 10; a request is rounded up to the next. */
   validValues?: string[];
+  /** Range of allowed amounts. */
   validRange?: CapacityRequestPolicyRange;
 }
 
+/** A range of amounts. */
 export interface CapacityRequestPolicyRange {
+  /** Least amount; smaller requests are rounded up to it. */
   min: string;
+  /** Greatest amount; all that the device has when left out. */
   max?: string;
+  /** Amounts are min plus multiples of this; requests are rounded up. Any amount when left out. */
   step?: string;
 }
 
+/** How much of a device is needed. */
 export interface CapacityRequirements {
+  /** Amounts by name of the capacity; devices with less do not match. */
   requests?: Record<string, string>;
 }
 
+/** An amount of something that devices share. */
 export interface Counter {
+  /** The amount, as a quantity. */
   value: string;
 }
 
+/** Things that several devices of a pool use up together, such as memory of one card. */
 export interface CounterSet {
+  /** Name of the set, unique in the pool; a DNS label. */
   name: string;
+  /** What there is, by name; at most 32. */
   counters: Record<string, Counter>;
 }
 
+/** One device, with all that a claim may ask for. */
 export interface Device {
+  /** Name of the device, unique in the pool; a DNS label. */
   name: string;
+  /** Properties of the device by name, such as model; at most 32 with capacity. */
   attributes?: Record<string, DeviceAttribute>;
+  /** Amounts that the device has, such as memory, by name. */
   capacity?: Record<string, DeviceCapacity>;
+  /** What the device uses up of shared counters when it is allocated. */
   consumesCounters?: DeviceCounterConsumption[];
+  /** Node on which it is; only with perDeviceNodeSelection. */
   nodeName?: string;
+  /** Nodes from which it can be reached; only with perDeviceNodeSelection. */
   nodeSelector?: core_v1.NodeSelector;
+  /** Whether all nodes can reach it; only with perDeviceNodeSelection. */
   allNodes?: boolean;
+  /** Keep claims away that do not tolerate this, or drive out pods; at most 16. */
   taints?: DeviceTaint[];
+  /** Whether the allocation is good for the chosen node only; false when left out. */
   bindsToNode?: boolean;
+  /** Conditions that must be true in the claim before pods are bound; at most 4. */
   bindingConditions?: string[];
+  /** Conditions any of which in the claim makes the scheduler begin anew; at most 4. */
   bindingFailureConditions?: string[];
+  /** Whether several requests may get shares of it; false when left out. */
   allowMultipleAllocations?: boolean;
 }
 
+/** A configuration of allocated devices, and whose wish it was. */
 export interface DeviceAllocationConfiguration extends DeviceConfiguration {
+  /** FromClass if an administrator set it in the class, FromClaim if the claim did. */
   source: AllocationConfigSource;
+  /** Requests that it is for; all when left out. */
   requests?: string[];
 }
 
+/** Devices of a claim and their configuration. */
 export interface DeviceAllocationResult {
+  /** The devices, one entry for each. */
   results?: DeviceRequestAllocationResult[];
+  /** How they are configured, in order of growing importance: the class's first. */
   config?: DeviceAllocationConfiguration[];
 }
 
+/** A property of a device; exactly one field is set. */
 export interface DeviceAttribute {
+  /** A number. */
   int?: number;
+  /** True or false. */
   bool?: boolean;
+  /** Text; at most 64 characters. */
   string?: string;
+  /** A version as semver.org has it, such as 1.2.3; at most 64 characters. */
   version?: string;
 }
 
+/** An amount that a device has. */
 export interface DeviceCapacity {
+  /** The amount, as a quantity. */
   value: string;
+  /** Which amounts can be asked for, if the device is shared; all of it when left out. */
   requestPolicy?: CapacityRequestPolicy;
 }
 
+/** Which devices are wanted. */
 export interface DeviceClaim {
+  /** The requests; all must be met. At most 32. */
   requests?: DeviceRequest[];
+  /** What must be true of the devices together; at most 32. */
   constraints?: DeviceConstraint[];
+  /** How the devices are to be configured; at most 32. */
   config?: DeviceClaimConfiguration[];
 }
 
+/** A configuration that a claim wants for its devices. */
 export interface DeviceClaimConfiguration extends DeviceConfiguration {
+  /** Requests that it is for; all when left out. */
   requests?: string[];
 }
 
+/** A sort of device that can be asked for, with settings of the administrator. Claims name it. */
 export interface DeviceClass {
   apiVersion: 'resource.k8s.io/v1';
   kind: 'DeviceClass';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
+  /** Which devices belong to it. */
   spec: DeviceClassSpec;
 }
 
@@ -114,105 +182,174 @@ export interface DeviceClassList {
   items: DeviceClass[];
 }
 
+/** A configuration for all devices of a class. */
 export interface DeviceClassConfiguration extends DeviceConfiguration {
 
 }
 
+/** Which devices belong to a class. */
 export interface DeviceClassSpec {
+  /** What must be true of a device; all must hold, at most 32. */
   selectors?: DeviceSelector[];
+  /** How the devices are configured, before what the claim says; at most 32. */
   config?: DeviceClassConfiguration[];
+  /** Name, such as example.com/gpu, by which containers may ask for one in their resource limits. */
   extendedResourceName?: string;
 }
 
+/** Settings for devices; exactly one field is set. */
 export interface DeviceConfiguration {
+  /** Settings that only the driver understands. */
   opaque?: OpaqueDeviceConfiguration;
 }
 
+/** What must be true of several devices together; exactly one of the attributes is set. */
 export interface DeviceConstraint {
+  /** Requests whose devices it is about; all when left out. */
   requests?: string[];
+  /** Attribute that must have the same value in all, such as example.com/numa. */
   matchAttribute?: string;
+  /** Attribute that must have a different value in each. */
   distinctAttribute?: string;
 }
 
+/** What a device uses up of one counter set. */
 export interface DeviceCounterConsumption {
+  /** Name of the set. */
   counterSet: string;
+  /** How much of each, by name; at most 32. */
   counters: Record<string, Counter>;
 }
 
+/** Devices that are wanted under one name; either exactly or firstAvailable. */
 export interface DeviceRequest {
+  /** Name of the request, to refer to it; a DNS label, unique in the claim. */
   name: string;
+  /** Which devices, and how many. */
   exactly?: ExactDeviceRequest;
+  /** Alternatives, the best first; the first that can be met is taken. At most 8. */
   firstAvailable?: DeviceSubRequest[];
 }
 
+/** One device that a request has got. */
 export interface DeviceRequestAllocationResult {
+  /** Name of the request, or <request>/<alternative>. */
   request: string;
+  /** Driver that the device belongs to. */
   driver: string;
+  /** Pool of the device. */
   pool: string;
+  /** Name of the device in the pool. */
   device: string;
+  /** Whether the device is used for its care, beside whoever else has it. */
   adminAccess?: boolean;
+  /** Taints that the request tolerated. */
   tolerations?: DeviceToleration[];
+  /** Conditions that must be true in the claim before pods are bound, copied from the device. */
   bindingConditions?: string[];
+  /** Conditions any of which makes the scheduler begin anew, copied from the device. */
   bindingFailureConditions?: string[];
+  /** Identifies the share, if the device is shared. */
   shareID?: string;
+  /** How much of each capacity this share takes. */
   consumedCapacity?: Record<string, string>;
 }
 
+/** Chooses devices; exactly one field is set. */
 export interface DeviceSelector {
+  /** By an expression. */
   cel?: CELDeviceSelector;
 }
 
+/** One of several alternatives of a request. */
 export interface DeviceSubRequest {
+  /** Name of the alternative; a DNS label, unique in the request. */
   name: string;
+  /** Class that the devices must belong to. */
   deviceClassName: string;
+  /** What else must be true of a device; all must hold, at most 32. */
   selectors?: DeviceSelector[];
+  /** ExactCount (the default) wants count devices, All every device that matches. */
   allocationMode?: string;
+  /** How many devices, for ExactCount; 1 when left out. */
   count?: number;
+  /** Taints of devices that do not matter; at most 16. */
   tolerations?: DeviceToleration[];
+  /** How much of each capacity is needed. */
   capacity?: CapacityRequirements;
 }
 
+/** A mark of a device that keeps claims away unless they tolerate it. */
 export interface DeviceTaint {
+  /** Key of the taint, in the form of a label key. */
   key: string;
+  /** Value of the taint; may be empty. */
   value?: string;
+  /** NoSchedule keeps new pods away, NoExecute also drives out running ones, None does nothing. */
   effect: DeviceTaintEffect;
+  /** When the taint was set; filled by the server when left out. */
   timeAdded?: string;
 }
 
+/** A taint of a device that does not matter. */
 export interface DeviceToleration {
+  /** Key of the taint; empty with operator Exists tolerates all keys. */
   key?: string;
+  /** Equal (the default) compares the value, Exists takes any value. */
   operator?: DeviceTolerationOperator;
+  /** Value of the taint; must be empty for Exists. */
   value?: string;
+  /** Effect that is tolerated; all when left out. */
   effect?: DeviceTaintEffect;
+  /** Seconds that pods may stay despite a NoExecute taint; for ever when left out. */
   tolerationSeconds?: number;
 }
 
+/** Which devices are wanted, and how many. */
 export interface ExactDeviceRequest {
+  /** Class that the devices must belong to. */
   deviceClassName: string;
+  /** What else must be true of a device; all must hold, at most 32. */
   selectors?: DeviceSelector[];
+  /** ExactCount (the default) wants count devices, All every device that matches. */
   allocationMode?: string;
+  /** How many devices, for ExactCount; 1 when left out. */
   count?: number;
+  /** Use devices for their care, even if they are taken; only in namespaces that are labelled for it. */
   adminAccess?: boolean;
+  /** Taints of devices that do not matter; at most 16. */
   tolerations?: DeviceToleration[];
+  /** How much of each capacity is needed. */
   capacity?: CapacityRequirements;
 }
 
+/** What a driver reports of a network device. */
 export interface NetworkDeviceData {
+  /** Name of the interface in the pod, such as net1; at most 256 characters. */
   interfaceName?: string;
+  /** Addresses with their prefix length, such as 192.0.2.5/24; at most 16. */
   ips?: string[];
+  /** Hardware address, such as a MAC address; at most 128 characters. */
   hardwareAddress?: string;
 }
 
+/** Settings that only the driver understands. */
 export interface OpaqueDeviceConfiguration {
+  /** Driver that they are for. */
   driver: string;
+  /** The settings, most often with kind and apiVersion; at most 10 KiB. */
   parameters: unknown;
 }
 
+/** Asks for devices, such as graphics cards, for pods of the namespace. The scheduler allocates them together with a node. */
 export interface ResourceClaim {
   apiVersion: 'resource.k8s.io/v1';
   kind: 'ResourceClaim';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
+  /** Which devices; cannot be changed. */
   spec: ResourceClaimSpec;
+  /** Which devices it has got, and who uses them. */
   status: ResourceClaimStatus;
 }
 
@@ -223,27 +360,41 @@ export interface ResourceClaimList {
   items: ResourceClaim[];
 }
 
+/** Who uses a claim. */
 export interface ResourceClaimConsumerReference {
+  /** Group of the user; empty for the core group. */
   apiGroup?: string;
+  /** Plural name of its kind, such as pods. */
   resource: string;
+  /** Name of the user, in the namespace of the claim. */
   name: string;
+  /** Identity of the user. */
   uid: string;
 }
 
+/** Which devices are wanted. */
 export interface ResourceClaimSpec {
+  /** The requests and what must be true of the devices. */
   devices?: DeviceClaim;
 }
 
+/** What a claim has got. */
 export interface ResourceClaimStatus {
+  /** The devices; absent until they are allocated. */
   allocation?: AllocationResult;
+  /** Who may use it at present; at most 256. When nobody does, it may be freed. */
   reservedFor?: ResourceClaimConsumerReference[];
+  /** What drivers report of the devices. */
   devices?: AllocatedDeviceStatus[];
 }
 
+/** From what a ResourceClaim is made for each pod that names it. The claim is deleted with the pod. */
 export interface ResourceClaimTemplate {
   apiVersion: 'resource.k8s.io/v1';
   kind: 'ResourceClaimTemplate';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
+  /** What the claims look like; cannot be changed. */
   spec: ResourceClaimTemplateSpec;
 }
 
@@ -254,21 +405,31 @@ export interface ResourceClaimTemplateList {
   items: ResourceClaimTemplate[];
 }
 
+/** What claims of a template look like. */
 export interface ResourceClaimTemplateSpec {
+  /** Labels and annotations of the claims. */
   metadata: meta_v1.TemplateMeta;
+  /** Which devices they ask for. */
   spec: ResourceClaimSpec;
 }
 
+/** Where a slice belongs among the slices of a driver. */
 export interface ResourcePool {
+  /** Name of the pool; for devices of one node most often that of the node. */
   name: string;
+  /** Grows when the pool changes; slices with a smaller one are out of date. */
   generation: number;
+  /** How many slices the pool has in this generation; it is complete only with all of them. */
   resourceSliceCount: number;
 }
 
+/** Devices that a driver offers, or a part of them. Made by the driver, read by the scheduler. */
 export interface ResourceSlice {
   apiVersion: 'resource.k8s.io/v1';
   kind: 'ResourceSlice';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
+  /** The devices, and from where they are reached. */
   spec: ResourceSliceSpec;
 }
 
@@ -279,13 +440,22 @@ export interface ResourceSliceList {
   items: ResourceSlice[];
 }
 
+/** Devices that a driver offers; one of nodeName, nodeSelector, allNodes and perDeviceNodeSelection is set. */
 export interface ResourceSliceSpec {
+  /** Name of the driver, a DNS name; cannot be changed. */
   driver: string;
+  /** Pool that the slice belongs to. */
   pool: ResourcePool;
+  /** Node on which all the devices are; cannot be changed. */
   nodeName?: string;
+  /** Nodes from which all the devices can be reached. */
   nodeSelector?: core_v1.NodeSelector;
+  /** Whether all nodes can reach the devices. */
   allNodes?: boolean;
+  /** The devices; at most 128, fewer if they have taints or use counters. */
   devices?: Device[];
+  /** Whether each device says for itself from where it is reached. */
   perDeviceNodeSelection?: boolean;
+  /** Things that the pool's devices use up together; at most 8. In a slice without devices. */
   sharedCounters?: CounterSet[];
 }

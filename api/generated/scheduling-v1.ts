@@ -2,13 +2,19 @@
 import type * as core_v1 from './core-v1.js';
 import type * as meta_v1 from './meta-v1.js';
 
+/** Gives a name to a priority of pods. Pods of greater priority are scheduled first and may push out others. */
 export interface PriorityClass {
   apiVersion: 'scheduling.k8s.io/v1';
   kind: 'PriorityClass';
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
+  /** The priority; greater is more important. At most 1000000000; cannot be changed. */
   value: number;
+  /** Whether pods that name no class get this one; at most one class should. False when left out. */
   globalDefault?: boolean;
+  /** When to use the class, for people. */
   description?: string;
+  /** PreemptLowerPriority (the default) may evict pods of lower priority to make room, Never waits. */
   preemptionPolicy?: core_v1.PreemptionPolicy;
 }
 
