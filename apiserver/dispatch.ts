@@ -214,9 +214,11 @@ function verbOf(exchange: Exchange, path: ResourcePath): readonly [string, Handl
 
 const readingVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
 
-/** Reading asks the rules of a kind for nothing but the fields that can be selected by. */
+/** Reading asks the rules of a kind for nothing but what selectors look at. */
 function needsStrategy(verb: string, exchange: Exchange): boolean {
-  return !readingVerbs.has(verb) || exchange.query.has('fieldSelector');
+  return (
+    !readingVerbs.has(verb) || exchange.query.has('fieldSelector') || exchange.query.has('labelSelector')
+  );
 }
 
 function wantsWatch(exchange: Exchange, path: ResourcePath): boolean {

@@ -33,6 +33,7 @@ import { ServiceAllocator } from './resources/service/service-allocator.js';
 import { findInStorage } from './service-accounts/find-in-storage.js';
 import { createServiceAccountTokens } from './service-accounts/service-account-tokens.js';
 import type { ServiceAccountTokenOptions } from './service-accounts/service-account-tokens.js';
+import { EncodingCache } from './storage/encoding-cache.js';
 import { ResourceStorage } from './storage/resource-storage.js';
 import type { Store } from './storage/store.js';
 import { WatchCache } from './storage/watch-cache.js';
@@ -131,14 +132,15 @@ function serveResources(
   serviceAllocator: ServiceAllocator,
 ): ResourceTable {
   const strategies = createStrategies({ serviceAllocator, eventTtlSeconds: options.eventTtlSeconds });
-  const { store } = options;
   const schema = loadSchema();
+  const shared = { store: options.store, cache, encodings: new EncodingCache() };
   return new ResourceTable([
     ...strategies.map((strategy): ServedResource => {
-      const { definition, ttlSeconds, conversion } = strategy;
+      const { definition, ttlSeconds, conversion, triggerField, selectableFields = {} } = strategy;
       const storage = new ResourceStorage(definition, {
-        store,
-        cache,
+        ...shared,
+        fieldReaders: () => selectableFields,
+        ...(triggerField === undefined ? {} : { triggerField }),
         ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
         ...(conversion === undefined ? {} : { conversion }),
       });
@@ -146,12 +148,13 @@ function serveResources(
     }),
     ...lazyStrategies.map(({ definition, load, conversion }) => {
       const storage = new ResourceStorage(definition, {
-        store,
-        cache,
+        ...shared,
+        fieldReaders: () => served.strategy.selectableFields ?? {},
         ...(conversion === undefined ? {} : { conversion }),
       });
       const type = describedType(schema, definition.schemaName);
-      return new LazilyServed({ definition, type, storage }, load);
+      const served: ServedResource = new LazilyServed({ definition, type, storage }, load);
+      return served;
     }),
   ]);
 }

@@ -7,6 +7,7 @@ import type { Handler, ResourceRequest } from './context.js';
 import { decodeContinue, encodeContinue } from './continue-token.js';
 import type { ContinuePoint } from './continue-token.js';
 import { waitForRevision } from './wait-for-revision.js';
+import { turnOfOthers } from './stream-list.js';
 import type { ListHead } from './stream-list.js';
 import { respondList } from './represent.js';
 import { readInteger, readResourceVersion } from './request-options.js';
@@ -15,6 +16,8 @@ import { readSelection } from './selection.js';
 
 /** With a selector, so many records are looked at for each one that is asked for. */
 const lookAheadFactor = 4;
+/** So many objects are matched before others get a turn: a millisecond, where they have to be parsed for it. */
+const matchedAtOnce = 64;
 
 export const handleList: Handler = async (request) => {
   const selection = readSelection(request);
@@ -84,9 +87,10 @@ async function collect(request: ResourceRequest, selection: Selection, plan: Lis
   for (;;) {
     const wanted = plan.limit === undefined ? undefined : plan.limit - items.length;
     const limit = wanted !== undefined && selection.selective ? wanted * lookAheadFactor : wanted;
-    const page = await readPage(request, { start, limit, revision, plan });
+    const page = await readPage(request, selection, { start, limit, revision, plan });
     revision = page.revision;
     for (const [index, item] of page.items.entries()) {
+      if (selection.selective && index % matchedAtOnce === matchedAtOnce - 1) await turnOfOthers();
       if (selection.selective && !selection.matches(item)) continue;
       items.push(item);
       if (items.length !== plan.limit) continue;
@@ -115,6 +119,7 @@ async function collect(request: ResourceRequest, selection: Selection, plan: Lis
 
 async function readPage(
   request: ResourceRequest,
+  selection: Selection,
   options: {
     readonly start: string | undefined;
     readonly limit: number | undefined;
@@ -123,6 +128,10 @@ async function readPage(
   },
 ): Promise<ObjectPage<StoredObject['object']>> {
   const { start, limit, revision, plan } = options;
+  if (revision === undefined && start === undefined) {
+    const candidates = await readCandidates(request, selection, plan.notOlderThan);
+    if (candidates !== undefined) return candidates;
+  }
   if (plan.notOlderThan !== undefined && limit === undefined) return readCached(request, plan.notOlderThan);
   const { served, path, exchange } = request;
   try {
@@ -144,6 +153,20 @@ async function readPage(
       throw expiredContinue(error);
     throw error;
   }
+}
+
+/** What an index says about the selectors of a list of now, where it says something. */
+async function readCandidates(
+  request: ResourceRequest,
+  { terms }: Selection,
+  notOlderThan: number | undefined,
+): Promise<ObjectPage<StoredObject['object']> | undefined> {
+  const { served, path, exchange } = request;
+  const { namespace } = path;
+  if (notOlderThan === undefined) return served.storage.listCandidates({ namespace }, terms, exchange.signal);
+  return waitForRevision(request, notOlderThan, (signal) =>
+    served.storage.listCandidates({ namespace, notOlderThan }, terms, signal),
+  );
 }
 
 /** A list that may be a little old comes from the cache and costs the store nothing. */

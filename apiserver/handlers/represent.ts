@@ -115,10 +115,10 @@ export async function respondStored(request: ResourceRequest, stored: StoredObje
 }
 
 /** The protobuf message of a stored object, made once for all who ask for it. */
-export function messageOf({ parts, served }: ResourceRequest): (stored: StoredObject) => Buffer {
+export function messageOf({ parts, served }: ResourceRequest): (stored: StoredObject) => Uint8Array {
   const encode = (object: KubernetesObject): Buffer =>
     encodeMessage(parts.schema, served.definition.schemaName, object);
-  return (stored) => stored.message(encode);
+  return (stored) => stored.encoded('protobuf', () => encode(stored.object));
 }
 
 /** Sends a collection. */

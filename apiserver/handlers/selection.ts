@@ -1,8 +1,9 @@
 /** Label and field selectors of a request, applied to stored objects without parsing where nothing asks for it. */
 import type { FieldRequirement, LabelSelector } from '../../api/selectors.js';
 import { matchesLabels, parseFieldSelector, parseLabelSelector } from '../../api/selectors.js';
-import type { KubernetesObject } from '../../api/objects.js';
 import { StatusError } from '../../api/status-error.js';
+import { fieldTerm, labelTerm } from '../storage/resource-index.js';
+import type { SelectorTerm } from '../storage/selector-index.js';
 import type { StoredObject } from '../storage/stored-object.js';
 import type { ResourceRequest, ServedResource } from './context.js';
 
@@ -11,6 +12,8 @@ export interface Selection {
   readonly selective: boolean;
   /** The one name that a field selector asks for, if it does. */
   readonly name: string | undefined;
+  /** What every selected object satisfies, in a form that an index understands. */
+  readonly terms: readonly SelectorTerm[];
   matches(stored: StoredObject): boolean;
 }
 
@@ -19,27 +22,38 @@ export function readSelection({ exchange, served }: ResourceRequest): Selection 
   const labelText = exchange.query.get('labelSelector') ?? '';
   const fieldText = exchange.query.get('fieldSelector') ?? '';
   const labels: LabelSelector = labelText === '' ? { requirements: [] } : parseLabelSelector(labelText);
-  const fields = fieldText === '' ? [] : parseFieldSelector(fieldText).requirements;
-  const readers = fields.map((requirement) => readerOf(served, requirement));
-  const byName = fields.find((one) => one.field === 'metadata.name' && one.operator === '=');
+  const requirements = fieldText === '' ? [] : parseFieldSelector(fieldText).requirements;
+  for (const { field } of requirements) requireSelectable(served, field);
+  const byName = requirements.find((one) => one.field === 'metadata.name' && one.operator === '=');
   return {
-    selective: labels.requirements.length > 0 || fields.length > 0,
+    selective: labels.requirements.length > 0 || requirements.length > 0,
     name: byName?.value,
-    matches: ({ object }) =>
-      fields.every(
-        ({ operator, value }, index) => (readers[index]?.(object) === value) === (operator === '='),
-      ) && matchesLabels(labels, object.metadata.labels),
+    terms: equalities(labels, requirements),
+    matches: (stored) => {
+      const { labels: found, fields } = served.storage.selectable(stored);
+      return (
+        requirements.every(
+          ({ field, operator, value }) => (fields[field] === value) === (operator === '='),
+        ) && matchesLabels(labels, found)
+      );
+    },
   };
 }
 
-function readerOf(
-  { strategy }: ServedResource,
-  { field }: FieldRequirement,
-): (object: KubernetesObject) => string {
-  if (field === 'metadata.name') return (object) => object.metadata.name;
-  if (field === 'metadata.namespace') return (object) => object.metadata.namespace ?? '';
-  const reader = strategy.selectableFields?.[field];
-  if (reader !== undefined) return reader;
+function equalities(labels: LabelSelector, fields: readonly FieldRequirement[]): SelectorTerm[] {
+  const terms: SelectorTerm[] = [];
+  for (const { field, operator, value } of fields) if (operator === '=') terms.push(fieldTerm(field, value));
+  for (const { key, operator, values } of labels.requirements) {
+    const [value, more] = values;
+    const isEquality = (operator === '=' || operator === 'in') && more === undefined;
+    if (isEquality && value !== undefined) terms.push(labelTerm(key, value));
+  }
+  return terms;
+}
+
+function requireSelectable({ strategy }: ServedResource, field: string): void {
+  if (field === 'metadata.name' || field === 'metadata.namespace') return;
+  if (Object.hasOwn(strategy.selectableFields ?? {}, field)) return;
   // kubectl puts the two selectors before these words.
   throw new StatusError('BadRequest', `field label not supported: ${field}`);
 }

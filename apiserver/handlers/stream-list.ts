@@ -85,7 +85,8 @@ async function streamParts(
   stream.end();
 }
 
-function turnOfOthers(): Promise<void> {
+/** Lets other requests run. */
+export function turnOfOthers(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 

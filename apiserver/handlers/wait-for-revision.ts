@@ -1,7 +1,7 @@
 import { statusOfStoreError } from '../http/respond.js';
 import { StoreError } from '../storage/store.js';
 import type { ResourceRequest } from './context.js';
-import { Deadline } from './deadline.js';
+import { Deadline } from '../../common/deadline.js';
 
 /** How long a client that knows a newer revision than this server is made to wait. */
 const maxWaitMs = 3000;

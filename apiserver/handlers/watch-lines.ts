@@ -45,7 +45,8 @@ export async function createWatchLines(request: ResourceRequest): Promise<WatchL
       if (representation.format === 'protobuf') return protobufMetadataLines(request);
       return {
         ...jsonLines,
-        event: (type, { object }) => line(type, partialMetadata(object)),
+        event: (type, stored) =>
+          stored.encoded(`metadata line ${type}`, () => line(type, partialMetadata(stored.object))),
         bookmark: (revision, end) =>
           line('BOOKMARK', {
             kind: 'PartialObjectMetadata',
@@ -112,7 +113,7 @@ function protobufLines(request: ResourceRequest): WatchLines {
   return {
     ...protobufCommon(request),
     event: (eventType, object) =>
-      object.watchFrame(eventType, () => watchFrame(eventType, envelop(type, message(object)))),
+      object.encoded(`frame ${eventType}`, () => watchFrame(eventType, envelop(type, message(object)))),
     bookmark: (revision, end) => {
       const metadata = bookmarkMeta(revision, end);
       return watchFrame('BOOKMARK', envelop(type, encodeMessage(parts.schema, schemaName, { metadata })));
@@ -132,7 +133,8 @@ function protobufMetadataLines(request: ResourceRequest): WatchLines {
     );
   return {
     ...protobufCommon(request),
-    event: (type, { object }) => frame(type, object.metadata),
+    event: (type, stored) =>
+      stored.encoded(`metadata frame ${type}`, () => frame(type, stored.object.metadata)),
     bookmark: (revision, end) => frame('BOOKMARK', bookmarkMeta(revision, end)),
   };
 }

@@ -12,7 +12,7 @@ import type { StoredObject } from '../storage/stored-object.js';
 import type { ResourceEvent } from '../storage/resource-storage.js';
 import type { KubernetesObject } from '../../api/objects.js';
 import type { Handler, ResourceRequest } from './context.js';
-import { Deadline } from './deadline.js';
+import { Deadline } from '../../common/deadline.js';
 import { readBoolean, readInteger, readResourceVersion } from './request-options.js';
 import { waitForRevision } from './wait-for-revision.js';
 import { selectEvent } from './select-event.js';
@@ -159,6 +159,7 @@ class WatchSession {
     const watch = served.storage.watch({
       namespace: path.namespace,
       ...(this.#name === undefined ? {} : { name: this.#name }),
+      terms: this.#selection.terms,
       afterRevision,
       signal: this.#signal,
     });

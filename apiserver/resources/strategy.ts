@@ -11,6 +11,7 @@ import type { NameCheck } from '../../api/names.js';
 import type { KubernetesObject } from '../../api/objects.js';
 import type { ResourceDefinition } from '../../api/resources.js';
 import type { UserInfo } from '../filters/authentication.js';
+import type { FieldReaders } from '../storage/stored-object.js';
 import type { VersionConversion } from '../storage/version-conversion.js';
 
 /** Something taken for an object that is about to be written: an IP, a port. Exactly one method is called, once. */
@@ -38,7 +39,9 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   /** Objects vanish so long after their last write. */
   readonly ttlSeconds?: number;
   /** What field selectors may name besides metadata.name and metadata.namespace. */
-  readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
+  readonly selectableFields?: FieldReaders<T>;
+  /** The one of them by which most watches select; they are woken by objects with their value only. */
+  readonly triggerField?: string;
 
   /** Defaults that the schema cannot express. Idempotent; runs on whatever a client sends. */
   setDefaults?(object: T): void;

@@ -6,11 +6,15 @@ import { isDeepStrictEqual } from 'node:util';
 import type { KubernetesObject } from '../../api/objects.js';
 import type { ResourceDefinition } from '../../api/resources.js';
 import { alreadyExists, conflict, notFound } from '../../api/status-error.js';
+import { EncodingCache } from './encoding-cache.js';
 import { subjectOf } from './error-subject.js';
 import { KeyLayout } from './key-layout.js';
 import { ObjectCodec } from './object-codec.js';
-import type { RangeResult, Store, StoredRecord, StoreEvent } from './store.js';
+import { fieldTerm, ResourceIndex } from './resource-index.js';
+import type { SelectorTerm } from './selector-index.js';
+import type { RangeOptions, RangeResult, Store, StoredRecord, StoreEvent } from './store.js';
 import { StoredObject } from './stored-object.js';
+import type { FieldReaders, SelectableFields } from './stored-object.js';
 import type { VersionConversion } from './version-conversion.js';
 import type { WatchCache } from './watch-cache.js';
 
@@ -19,6 +23,14 @@ export interface ObjectPage<T extends KubernetesObject> {
   /** The revision that was read. */
   readonly revision: number;
   readonly remaining: number;
+}
+
+export interface ListOptions {
+  /** '' for all. */
+  readonly namespace: string;
+  readonly startKey?: string;
+  readonly limit?: number;
+  readonly revision?: number;
 }
 
 /** What a change of {@link ResourceStorage.guaranteedUpdate} decides on. */
@@ -51,6 +63,12 @@ export interface ResourceWatch<T extends KubernetesObject> extends AsyncIterable
 export interface StorageOptions<T extends KubernetesObject = KubernetesObject> {
   readonly store: Store;
   readonly cache: WatchCache;
+  /** Shared by all resources; one of its own unless told. */
+  readonly encodings?: EncodingCache;
+  /** Watches that select by this field are woken by objects with their value alone: the node of a pod. */
+  readonly triggerField?: string;
+  /** How field selectors read the objects; asked for when the first one comes. */
+  readonly fieldReaders?: () => FieldReaders<T>;
   /** Where the objects are stored in another version than they are served in. */
   readonly conversion?: VersionConversion<T>;
   /** Objects vanish after this time. */
@@ -66,6 +84,10 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   readonly #store: Store;
   readonly #cache: WatchCache;
   readonly #codec: ObjectCodec<T>;
+  readonly #encodings: EncodingCache;
+  readonly #fieldReaders: () => FieldReaders<T>;
+  readonly #index: ResourceIndex;
+  readonly #trigger: string | undefined;
   readonly #writeOptions: { readonly ttlSeconds?: number };
   /** One view per record, however many watchers look at it. */
   readonly #views = new WeakMap<StoredRecord, StoredObject<T>>();
@@ -77,7 +99,20 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     this.#store = options.store;
     this.#cache = options.cache;
     this.#codec = new ObjectCodec(definition, options.conversion);
+    this.#encodings = options.encodings ?? new EncodingCache();
     this.#writeOptions = options.ttlSeconds === undefined ? {} : { ttlSeconds: options.ttlSeconds };
+    this.#fieldReaders = options.fieldReaders ?? (() => ({}));
+    const read = (record: StoredRecord): SelectableFields => this.selectable(this.#view(record));
+    this.#index = new ResourceIndex(options.cache, this.layout.prefix(''), read);
+    const { triggerField } = options;
+    this.#trigger = triggerField === undefined ? undefined : fieldTerm(triggerField, '').name;
+    if (triggerField !== undefined)
+      options.cache.setTrigger(this.layout.prefix(''), (record) => read(record).fields[triggerField] ?? '');
+  }
+
+  /** What selectors look at; read once for each record. */
+  selectable(stored: StoredObject<T>): SelectableFields {
+    return stored.selectable(this.#fieldReaders());
   }
 
   /** The object, or undefined. */
@@ -93,18 +128,38 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     return found;
   }
 
-  /** A page of a collection in key order, from one revision. */
-  async list(
-    options: {
-      readonly namespace: string;
-      readonly startKey?: string;
-      readonly limit?: number;
-      readonly revision?: number;
-    },
-    signal?: AbortSignal,
-  ): Promise<ObjectPage<T>> {
-    const { namespace, ...range } = options;
-    return this.#page(await this.#store.range({ ...range, prefix: this.layout.prefix(namespace) }, signal));
+  /**
+   * A page of a collection in key order, from one revision; without a revision, from one that shows all that was written
+   * before the call. It comes from the cache wherever the cache can know it, and else from the store.
+   */
+  async list(options: ListOptions, signal?: AbortSignal): Promise<ObjectPage<T>> {
+    const { namespace, revision, ...rest } = options;
+    const range = { ...rest, prefix: this.layout.prefix(namespace) };
+    if (revision === undefined && (await this.#cache.catchUp(signal)))
+      return this.#page(this.#cache.list(range));
+    const cached = revision === undefined ? undefined : this.#cache.list({ ...range, revision });
+    const asked: RangeOptions = revision === undefined ? range : { ...range, revision };
+    return this.#page(cached ?? (await this.#store.range(asked, signal)));
+  }
+
+  /**
+   * What a list would give, less objects that do not satisfy all `terms`: some of those that are left may not, either. As
+   * fresh as {@link list}, or not older than a revision where one is given. Undefined where nothing is gained by an index.
+   */
+  async listCandidates(
+    { namespace, notOlderThan }: { readonly namespace: string; readonly notOlderThan?: number },
+    terms: readonly SelectorTerm[],
+    signal: AbortSignal,
+  ): Promise<ObjectPage<T> | undefined> {
+    if (terms.length === 0) return undefined;
+    if (notOlderThan !== undefined) await this.#cache.waitForRevision(notOlderThan, signal);
+    else if (!(await this.#cache.catchUp(signal))) return undefined;
+    const candidates = await this.#index.candidates(terms, signal);
+    if (candidates === undefined) return undefined;
+    const prefix = this.layout.prefix(namespace);
+    const keys = [...candidates].filter((key) => key.startsWith(prefix)).sort();
+    const records = keys.flatMap((key) => this.#cache.get(key) ?? []);
+    return this.#page({ records, revision: this.#cache.revision, remaining: 0 });
   }
 
   /**
@@ -178,13 +233,22 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     readonly namespace: string;
     /** Only this object. */
     readonly name?: string;
+    /** The watcher looks at objects that satisfy all of these only; what it gets may still hold others. */
+    readonly terms?: readonly SelectorTerm[];
     readonly afterRevision: number;
     readonly signal: AbortSignal;
   }): ResourceWatch<T> {
-    const { namespace, name, afterRevision, signal } = options;
+    const { namespace, name, terms = [], afterRevision, signal } = options;
     const key = name === undefined ? undefined : this.layout.key(namespace, name);
     const prefix = key ?? this.layout.prefix(namespace);
-    const batches = this.#cache.watch({ prefix, afterRevision, signal });
+    const trigger =
+      prefix === this.layout.prefix('') ? terms.find((one) => one.name === this.#trigger) : undefined;
+    const batches = this.#cache.watch({
+      prefix,
+      ...(trigger === undefined ? {} : { triggerValue: trigger.value }),
+      afterRevision,
+      signal,
+    });
     const toEvents = (events: readonly StoreEvent[]): ResourceEvent<T>[] => this.#toEvents(events, key);
     return {
       get progressRevision() {
@@ -203,7 +267,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   departed(record: StoredRecord, revision: number): StoredObject<T> {
     let view = this.#departed.get(record);
     if (view?.revision !== revision) {
-      view = new StoredObject(this.#codec, record, revision);
+      view = new StoredObject(this.#codec, record, revision, this.#encodings);
       this.#departed.set(record, view);
     }
     return view;
@@ -246,7 +310,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   #view(record: StoredRecord): StoredObject<T> {
     let view = this.#views.get(record);
     if (view === undefined) {
-      view = new StoredObject(this.#codec, record, record.modRevision);
+      view = new StoredObject(this.#codec, record, record.modRevision, this.#encodings);
       this.#views.set(record, view);
     }
     return view;

@@ -105,6 +105,13 @@ export interface Store {
     readonly afterRevision: number;
     readonly signal: AbortSignal;
   }): AsyncIterable<WatchBatch>;
+  /**
+   * Makes open watches report the revision that the store has by now, also where nothing of their prefix was written.
+   * False where the engine cannot be relied on for that: a reader that needs to be fresh then reads the store.
+   */
+  requestProgress(): boolean;
+  /** Revisions before this one are gone, as far as this process knows: never read one from a cache, either. */
+  readonly compactedBefore: number;
   /** Forgets history before `revision`; the state as of `revision` stays readable. */
   compact(revision: number): Promise<void>;
   status(): Promise<StoreStatus>;

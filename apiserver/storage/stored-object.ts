@@ -1,39 +1,68 @@
 /** A record of the store as an object: bytes at once, fields when somebody asks. */
 import type { KubernetesObject } from '../../api/objects.js';
+import type { EncodingCache } from './encoding-cache.js';
 import type { ObjectCodec } from './object-codec.js';
 import type { StoredRecord } from './store.js';
 
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
+/** How a kind's field selectors read its objects, by the name of the field. */
+export type FieldReaders<T extends KubernetesObject> = Readonly<Record<string, (object: T) => string>>;
+
+/** What selectors look at. */
+export interface SelectableFields {
+  readonly labels: Readonly<Record<string, string>> | undefined;
+  /** Those of the kind's {@link FieldReaders}. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
 /**
- * Shared between all requests and watchers that see the record: it parses at most once, and what it returns is
- * read-only.
+ * Shared between all requests and watchers that see the record. It lives as long as the record does, and so keeps little:
+ * the parsed object goes with the next garbage collection, encoded forms when {@link EncodingCache} needs their room.
  */
 export class StoredObject<T extends KubernetesObject = KubernetesObject> {
   readonly record: StoredRecord;
   /** That of the write, or of the deletion for an object that is gone. */
   readonly revision: number;
   readonly #codec: ObjectCodec<T>;
-  #object: T | undefined;
-  #line: { readonly type: WatchEventType; readonly bytes: Buffer } | undefined;
-  #message: Buffer | undefined;
-  #frame: { readonly type: WatchEventType; readonly bytes: Buffer } | undefined;
+  readonly #encodings: EncodingCache | undefined;
+  #object: WeakRef<T> | undefined;
+  #selectable: SelectableFields | undefined;
+  #forms: Map<string, Uint8Array> | undefined;
 
-  constructor(codec: ObjectCodec<T>, record: StoredRecord, revision: number) {
+  /** Without a cache, every form is made anew. */
+  constructor(codec: ObjectCodec<T>, record: StoredRecord, revision: number, encodings?: EncodingCache) {
     this.#codec = codec;
+    this.#encodings = encodings;
     this.record = record;
     this.revision = revision;
   }
 
   /** Read-only: copy before you change it. */
   get object(): T {
-    this.#object ??= this.#codec.decode(this.record.value, this.revision);
-    return this.#object;
+    const known = this.#object?.deref();
+    if (known !== undefined) return known;
+    const object = this.copy();
+    this.#object = new WeakRef(object);
+    return object;
   }
 
   /** A copy of the caller's own. */
   copy(): T {
     return this.#codec.decode(this.record.value, this.revision);
+  }
+
+  /** Read once and kept. All callers pass the readers of the kind. */
+  selectable(readers: FieldReaders<T>): SelectableFields {
+    if (this.#selectable === undefined) {
+      const object = this.#object?.deref() ?? this.copy();
+      const fields: Record<string, string> = {};
+      for (const [name, read] of Object.entries(readers)) fields[name] = read(object);
+      fields['metadata.name'] = object.metadata.name;
+      fields['metadata.namespace'] = object.metadata.namespace ?? '';
+      this.#selectable = { labels: object.metadata.labels, fields };
+    }
+    return this.#selectable;
   }
 
   get servedParts(): readonly Uint8Array[] {
@@ -44,28 +73,28 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     return this.#codec.served(this.record.value, this.revision);
   }
 
-  /** One line of a watch, made once for all watchers that see the event in the same way. */
-  watchLine(type: WatchEventType): Buffer {
-    if (this.#line?.type !== type) {
-      const bytes = Buffer.concat([
-        Buffer.from(`{"type":"${type}","object":`),
-        ...this.servedParts,
-        Buffer.from('}\n'),
-      ]);
-      this.#line = { type, bytes };
-    }
-    return this.#line.bytes;
+  /** One line of a watch in JSON, made once for all watchers that see the event in the same way. */
+  watchLine(type: WatchEventType): Uint8Array {
+    return this.encoded(`line ${type}`, () =>
+      Buffer.concat([Buffer.from(`{"type":"${type}","object":`), ...this.servedParts, Buffer.from('}\n')]),
+    );
   }
 
-  /** The protobuf message of the object, made by `encode` for the first who asks, and then shared. */
-  message(encode: (object: T) => Buffer): Buffer {
-    // Who wants protobuf often wants nothing else: what is parsed for it is not kept.
-    return (this.#message ??= encode(this.#object ?? this.copy()));
-  }
-
-  /** One protobuf frame of a watch, shared as {@link watchLine} is. */
-  watchFrame(type: WatchEventType, make: () => Buffer): Buffer {
-    if (this.#frame?.type !== type) this.#frame = { type, bytes: make() };
-    return this.#frame.bytes;
+  /**
+   * The object in a form that this name stands for, made by the first who asks and then shared. `make` depends on nothing
+   * but the form and this object.
+   */
+  encoded(form: string, make: () => Uint8Array): Uint8Array {
+    const known = this.#forms?.get(form);
+    if (known !== undefined) return known;
+    const bytes = make();
+    if (this.#encodings === undefined) return bytes;
+    this.#forms ??= new Map();
+    this.#forms.set(form, bytes);
+    this.#encodings.add(bytes.byteLength, () => {
+      this.#forms?.delete(form);
+      if (this.#forms?.size === 0) this.#forms = undefined;
+    });
+    return bytes;
   }
 }

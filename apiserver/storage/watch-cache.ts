@@ -9,11 +9,15 @@
 import { backoffDelayMs } from '../../common/backoff.js';
 import { sleep, systemClock } from '../../common/clock.js';
 import type { Clock } from '../../common/clock.js';
+import { Deadline } from '../../common/deadline.js';
 import type { Logger } from '../../common/log.js';
 import { SortedMap } from '../../common/sorted-map.js';
-import { StoreError } from './store.js';
-import type { RangeResult, Store, StoredRecord, StoreEvent, WatchBatch } from './store.js';
+import { CacheWatcher } from './cache-watcher.js';
+import type { CacheWatch, CacheWatchOptions, WatchedEvents } from './cache-watcher.js';
+import { IdleWatchers } from './idle-watchers.js';
 import { keyOf, readRange, revisionOf } from './read-range.js';
+import { StoreError } from './store.js';
+import type { RangeOptions, RangeResult, Store, StoredRecord, StoreEvent } from './store.js';
 import { eventBytes, WatchCacheRing } from './watch-cache-ring.js';
 import type { RingLimits } from './watch-cache-ring.js';
 
@@ -25,22 +29,16 @@ export interface WatchCacheOptions {
   readonly ring?: Partial<RingLimits>;
 }
 
-export interface CacheListOptions {
-  readonly prefix: string;
-  readonly startKey?: string;
-  readonly limit?: number;
+export interface CacheListOptions extends Omit<RangeOptions, 'revision'> {
+  /** As of this revision, not above that of the cache, instead of now. */
+  readonly revision?: number;
 }
 
-export interface CacheWatchOptions {
-  readonly prefix: string;
-  readonly afterRevision: number;
-  readonly signal: AbortSignal;
-}
-
-/** A watch on the cache. Its batches always hold events, never half of a revision. */
-export interface CacheWatch extends AsyncIterable<WatchBatch> {
-  /** Every event up to this revision was yielded: what a bookmark may say. */
-  readonly progressRevision: number;
+/** Told of every change of the records below a prefix, in order, in the turn in which the cache shows it. */
+export interface CacheObserver {
+  changed(event: StoreEvent): void;
+  /** All records may be others now: the cache was loaded anew. */
+  reloaded(): void;
 }
 
 const defaultRing: RingLimits = { maxEvents: 10_000, maxBytes: 16 * 1024 * 1024 };
@@ -49,9 +47,12 @@ const replayedRevisions = 1_000;
 const listChunk = 500;
 /** A batch is cut here, so that a watcher far behind does not take all events in one piece. */
 const batchBytes = 1024 * 1024;
+/** How long a read waits for the cache where the store is sure to report its revision, and where it is not. */
+const reliableCatchUpMs = 3000;
+const hopefulCatchUpMs = 100;
 const retry = { initialMs: 200, maxMs: 10_000, jitter: 0.3 };
 
-export class WatchCache {
+export class WatchCache implements WatchedEvents {
   readonly #store: Store;
   readonly #log: Logger;
   readonly #clock: Clock;
@@ -67,7 +68,10 @@ export class WatchCache {
   #streamRevision = 0;
   #synced = false;
   #ended = false;
-  readonly #idle = new Map<string, Set<Watcher>>();
+  readonly #idle = new IdleWatchers();
+  readonly #observers: { readonly prefix: string; readonly observer: CacheObserver }[] = [];
+  #readUnderWay: Promise<unknown> = Promise.resolve();
+  #nextRead: Promise<number> | undefined;
   readonly #revisionWaiters = new Set<{ readonly revision: number; readonly wake: () => void }>();
 
   constructor(store: Store, options: WatchCacheOptions) {
@@ -146,9 +150,69 @@ export class WatchCache {
     return this.#records.get(key);
   }
 
-  /** Records of a prefix in key order, from `startKey` on. `remaining` counts those beyond `limit`. */
-  list(options: CacheListOptions): RangeResult {
-    return { ...readRange(this.#records, options), revision: this.#revision };
+  /**
+   * Resolves true once the cache shows whatever was written before this call: a list of it is then as good as one of the
+   * store. False when that cannot be known soon, and the store has to be read. Rejects with the signal's reason, and with
+   * what the store says.
+   *
+   * It asks the store for nothing but its revision, and calls that come together ask once (consistent reads from cache,
+   * KEP-2340).
+   */
+  async catchUp(signal?: AbortSignal): Promise<boolean> {
+    const revision = await this.#newestRevision();
+    signal?.throwIfAborted();
+    if (this.#synced && this.#revision >= revision) return true;
+    const patienceMs = this.#store.requestProgress() ? reliableCatchUpMs : hopefulCatchUpMs;
+    const deadline = new Deadline(this.#clock, patienceMs, ...(signal === undefined ? [] : [signal]));
+    try {
+      await this.waitForRevision(revision, deadline.signal);
+      return true;
+    } catch (error) {
+      if (!deadline.passed) throw error;
+      return false;
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  /** Only a read that begins after a call may answer it: who comes while one is under way shares the next. */
+  #newestRevision(): Promise<number> {
+    this.#nextRead ??= this.#readUnderWay.then(async () => {
+      const read = this.#store.get(this.#prefix);
+      this.#readUnderWay = read.catch(() => undefined); // told to those who wait for it
+      this.#nextRead = undefined;
+      return (await read).revision;
+    });
+    return this.#nextRead;
+  }
+
+  /**
+   * Records of a prefix in key order, from `startKey` on, now or as of a revision that the ring still reaches back to.
+   * `remaining` counts those beyond `limit`. Undefined for a revision that only the store can know.
+   */
+  list(options: CacheListOptions & { readonly revision: number }): RangeResult | undefined;
+  list(options: CacheListOptions & { readonly revision?: undefined }): RangeResult;
+  list(options: CacheListOptions): RangeResult | undefined {
+    const { revision = this.#revision } = options;
+    if (revision === this.#revision) return { ...readRange(this.#records, options), revision };
+    const isKept = revision >= Math.max(this.#ring.completeAfter, this.#store.compactedBefore);
+    const isFilled = this.#streamRevision >= this.#listRevision;
+    if (!isKept || !isFilled || revision > this.#revision) return undefined;
+    return { ...readRange(this.#records, options, this.#eventsAfter(revision)), revision };
+  }
+
+  *#eventsAfter(revision: number): Iterable<StoreEvent> {
+    for (let at = this.#ring.positionAfter(revision); at < this.#ring.end; at++) yield this.#ring.at(at);
+  }
+
+  /** Watchers of the prefix with a trigger value are woken by it alone. `valueOf` must be pure; one trigger a prefix. */
+  setTrigger(prefix: string, valueOf: (record: StoredRecord) => string): void {
+    this.#idle.setTrigger(prefix, valueOf);
+  }
+
+  /** Tells of changes below the prefix, as long as the cache lives. */
+  observe(prefix: string, observer: CacheObserver): void {
+    this.#observers.push({ prefix, observer });
   }
 
   /**
@@ -157,10 +221,9 @@ export class WatchCache {
    * gone that it had to deliver.
    */
   watch(options: CacheWatchOptions): CacheWatch {
-    return new Watcher(this, options);
+    return new CacheWatcher(this, options);
   }
 
-  /** For {@link Watcher}: where to begin. */
   positionAfter(revision: number): number {
     if (revision < this.#ring.completeAfter) throw this.#compacted(revision);
     return this.#ring.positionAfter(revision);
@@ -174,7 +237,6 @@ export class WatchCache {
     return this.#ended;
   }
 
-  /** For {@link Watcher}: events from a position on, and the position after them. */
   collect(
     from: number,
     prefix: string,
@@ -198,25 +260,16 @@ export class WatchCache {
     return { events, next: this.#ring.end, revision: Math.max(seen, this.#streamRevision) };
   }
 
-  /** For {@link Watcher}: nothing up to here is still to come from the store. */
   get streamRevision(): number {
     return this.#streamRevision;
   }
 
-  /** For {@link Watcher}: wake me when an event of my prefix comes. */
-  addIdle(watcher: Watcher): void {
-    let watchers = this.#idle.get(watcher.prefix);
-    if (watchers === undefined) {
-      watchers = new Set();
-      this.#idle.set(watcher.prefix, watchers);
-    }
-    watchers.add(watcher);
+  addIdle(watcher: CacheWatcher): void {
+    this.#idle.add(watcher);
   }
 
-  removeIdle(watcher: Watcher): void {
-    const watchers = this.#idle.get(watcher.prefix);
-    watchers?.delete(watcher);
-    if (watchers?.size === 0) this.#idle.delete(watcher.prefix);
+  removeIdle(watcher: CacheWatcher): void {
+    this.#idle.remove(watcher);
   }
 
   /**
@@ -237,6 +290,7 @@ export class WatchCache {
     this.#revision = at.revision;
     this.#listRevision = at.revision;
     this.#synced = true;
+    for (const { observer } of this.#observers) observer.reloaded();
     this.#replayAfter(Math.max(1, at.revision - replayedRevisions));
     this.#wakeRevisionWaiters();
   }
@@ -246,7 +300,7 @@ export class WatchCache {
     this.#streamRevision = revision;
     this.#ring.reset(revision);
     // Who waits here may miss events from now on, and finds out when woken.
-    this.#wakeAllIdle();
+    this.#idle.wakeAll();
   }
 
   /** When the replay reached too far back, it begins where history does; false when events were really missed. */
@@ -279,12 +333,13 @@ export class WatchCache {
     }
     const position = this.#ring.end;
     this.#ring.add(event);
+    if (revision > this.#listRevision) this.#tellObservers(event);
+    this.#idle.wake(event, position);
+  }
+
+  #tellObservers(event: StoreEvent): void {
     const key = keyOf(event);
-    for (const [prefix, watchers] of this.#idle) {
-      if (!key.startsWith(prefix)) continue;
-      this.#idle.delete(prefix);
-      for (const watcher of watchers) watcher.wakeAt(position);
-    }
+    for (const { prefix, observer } of this.#observers) if (key.startsWith(prefix)) observer.changed(event);
   }
 
   #wakeRevisionWaiters(): void {
@@ -312,15 +367,9 @@ export class WatchCache {
     });
   }
 
-  #wakeAllIdle(): void {
-    const idle = [...this.#idle.values()];
-    this.#idle.clear();
-    for (const watchers of idle) for (const watcher of watchers) watcher.wake();
-  }
-
   #end(): void {
     this.#ended = true;
-    this.#wakeAllIdle();
+    this.#idle.wakeAll();
     for (const waiter of this.#revisionWaiters) waiter.wake();
   }
 
@@ -330,72 +379,6 @@ export class WatchCache {
       `events after revision ${revision} are gone: the oldest kept are those after ${this.#ring.completeAfter}`,
       { compactRevision: this.#ring.completeAfter },
     );
-  }
-}
-
-/** One watch: a prefix and a position in the ring. */
-class Watcher implements CacheWatch {
-  readonly prefix: string;
-  readonly #cache: WatchCache;
-  readonly #signal: AbortSignal;
-  #position: number;
-  #afterRevision: number;
-  #wake: (() => void) | undefined;
-
-  constructor(cache: WatchCache, options: CacheWatchOptions) {
-    this.#cache = cache;
-    this.prefix = options.prefix;
-    this.#signal = options.signal;
-    this.#afterRevision = options.afterRevision;
-    this.#position = cache.positionAfter(options.afterRevision);
-  }
-
-  get progressRevision(): number {
-    return this.#wake === undefined
-      ? this.#afterRevision
-      : Math.max(this.#afterRevision, this.#cache.streamRevision);
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<WatchBatch, undefined> {
-    const onAbort = (): void => {
-      this.wake();
-    };
-    this.#signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      while (!this.#signal.aborted && !this.#cache.ended) {
-        const { events, next, revision } = this.#cache.collect(
-          this.#position,
-          this.prefix,
-          this.#afterRevision,
-        );
-        this.#position = next;
-        this.#afterRevision = revision;
-        if (events.length > 0) yield { events, revision };
-        else if (next === this.#cache.endPosition) await this.#idle();
-      }
-    } finally {
-      this.#signal.removeEventListener('abort', onAbort);
-    }
-  }
-
-  /** Called by the cache when the event at this position is for us; those before it were not. */
-  wakeAt(position: number): void {
-    this.#position = position;
-    this.wake();
-  }
-
-  wake(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
-  }
-
-  async #idle(): Promise<void> {
-    this.#cache.addIdle(this);
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-    this.#cache.removeIdle(this);
   }
 }
 

@@ -20,6 +20,7 @@ export const podStrategy: Strategy<Pod> = {
     'status.podIP': (pod) => pod.status.podIP ?? '',
     'status.nominatedNodeName': (pod) => pod.status.nominatedNodeName ?? '',
   },
+  triggerField: 'spec.nodeName',
   setDefaults: setPodDefaults,
   prepareForCreate(pod) {
     pod.status = { phase: 'Pending', qosClass: podQosClass(pod.spec) };

@@ -4,6 +4,7 @@ import type { Pod } from '../../../api/generated/core-v1.js';
 import { pods } from '../../../api/resources.js';
 import { KeyLayout } from '../../../apiserver/storage/key-layout.js';
 import { ObjectCodec } from '../../../apiserver/storage/object-codec.js';
+import { EncodingCache } from '../../../apiserver/storage/encoding-cache.js';
 import { StoredObject } from '../../../apiserver/storage/stored-object.js';
 
 const codec = new ObjectCodec(pods);
@@ -38,14 +39,20 @@ void t.test('a value that somebody else wrote, with keys in another order', asyn
   t.throws(() => codec.served(Buffer.from('k8s\0binary'), 9), StatusError);
 });
 
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
+
 void t.test('lines of a watch', async (t) => {
   const record = { key: 'k', value: codec.encode(pod), createRevision: 1, modRevision: 5 };
-  const stored = new StoredObject(codec, record, 5);
+  const encodings = new EncodingCache();
+  const stored = new StoredObject(codec, record, 5, encodings);
   const line = stored.watchLine('ADDED');
-  t.ok(line.toString().endsWith('}\n'));
-  t.match(JSON.parse(line.toString()), { type: 'ADDED', object: { metadata: { resourceVersion: '5' } } });
+  t.ok(textOf(line).endsWith('}\n'));
+  t.match(JSON.parse(textOf(line)), { type: 'ADDED', object: { metadata: { resourceVersion: '5' } } });
   t.equal(stored.watchLine('ADDED'), line, 'made once');
-  t.match(JSON.parse(stored.watchLine('MODIFIED').toString()), { type: 'MODIFIED' });
+  t.match(JSON.parse(textOf(stored.watchLine('MODIFIED'))), { type: 'MODIFIED' });
+  t.equal(encodings.bytes, line.byteLength + stored.watchLine('MODIFIED').byteLength);
+  encodings.add(33 * 1024 * 1024, () => undefined);
+  t.not(stored.watchLine('ADDED'), line, 'made again when its room was needed');
 });
 
 void t.test('keys are those of Kubernetes', async (t) => {

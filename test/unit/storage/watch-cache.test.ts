@@ -6,6 +6,7 @@ import { StoreError } from '../../../apiserver/storage/store.js';
 import type { Store } from '../../../apiserver/storage/store.js';
 import { WatchCache } from '../../../apiserver/storage/watch-cache.js';
 import type { WatchCacheOptions } from '../../../apiserver/storage/watch-cache.js';
+import { wrapStore } from '../../support/wrap-store.js';
 import { text, WatchRecording } from '../../contract/store-watching.js';
 
 const bytes = (value: string): Uint8Array => Buffer.from(value);
@@ -179,7 +180,7 @@ void t.test('lists again when the store forgot more than the cache has seen', as
   let breakWatch: (error: Error) => void = () => undefined;
   let watches = 0;
   const store: Store = {
-    ...bound(inner),
+    ...wrapStore(inner),
     async *watch(options) {
       watches++;
       const broken = new Promise<never>((_, reject) => {
@@ -240,20 +241,6 @@ void t.test('waiting ends with the signal, and with the cache', async (t) => {
   t.equal(cache.ready, false);
   await stop();
 });
-
-function bound(store: Store): Store {
-  return {
-    get: store.get.bind(store),
-    range: store.range.bind(store),
-    create: store.create.bind(store),
-    update: store.update.bind(store),
-    delete: store.delete.bind(store),
-    watch: store.watch.bind(store),
-    compact: store.compact.bind(store),
-    status: store.status.bind(store),
-    close: store.close.bind(store),
-  };
-}
 
 /** Polls a condition that becomes true within a few turns of the event loop. */
 async function until(condition: () => boolean): Promise<void> {

@@ -66,6 +66,8 @@ class EtcdStore implements Store {
   readonly #clock: Clock;
   readonly #closing = new AbortController();
   readonly #underWay = new Set<Promise<unknown>>();
+  /** What this process has compacted itself; others' compactions show when etcd is asked. */
+  #compactedBefore = 0;
   #cancelCompaction: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
@@ -169,10 +171,20 @@ class EtcdStore implements Store {
     }
   }
 
+  /** Progress on request may overtake events before etcd 3.4.25 and 3.5.8; nothing is asked of any version yet. */
+  requestProgress(): boolean {
+    return false;
+  }
+
+  get compactedBefore(): number {
+    return this.#compactedBefore;
+  }
+
   async compact(revision: number): Promise<void> {
     this.#mustBeOpen();
     try {
       await this.#track(this.#client.compact(revision));
+      this.#compactedBefore = Math.max(this.#compactedBefore, revision);
     } catch (error) {
       const problem = await this.#asStoreError(error, revision);
       // What is compacted already needs no more.

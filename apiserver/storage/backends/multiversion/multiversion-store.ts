@@ -178,6 +178,15 @@ export class MultiVersionStore implements Store {
     }
   }
 
+  /** Watches here report every revision by themselves. */
+  requestProgress(): boolean {
+    return true;
+  }
+
+  get compactedBefore(): number {
+    return this.#state.compactRevision;
+  }
+
   async compact(revision: number): Promise<void> {
     this.#mustBeWritable();
     if (revision > this.#state.revision) {

@@ -1,5 +1,5 @@
 /** A signal that aborts after a time, or together with others, and leaves nothing behind when it is cleared. */
-import type { Clock } from '../../common/clock.js';
+import type { Clock } from './clock.js';
 
 export class Deadline {
   readonly #controller = new AbortController();
