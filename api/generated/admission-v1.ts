@@ -18,7 +18,7 @@ export interface AdmissionRequest {
   namespace?: string;
   /** What is being done: CREATE, UPDATE, DELETE or CONNECT. */
   operation: string;
-  /** Who makes the request. */
+  /** Who makes the request, as authentication found it. */
   userInfo: authentication_v1.UserInfo;
   /** The object as it is to be stored; empty for DELETE. */
   object?: unknown;
@@ -36,9 +36,9 @@ export interface AdmissionRequest {
   requestSubResource?: string;
 }
 
-/** What a webhook answers. */
+/** What a webhook answers: whether the request may go on, and with which changes. */
 export interface AdmissionResponse {
-  /** The uid of the request. */
+  /** The uid of the question, repeated so that the two belong together. */
   uid: string;
   /** Whether the request may go on. */
   allowed: boolean;
@@ -58,8 +58,8 @@ export interface AdmissionResponse {
 export interface AdmissionReview {
   apiVersion: 'admission.k8s.io/v1';
   kind: 'AdmissionReview';
-  /** The question. */
+  /** What the server wants to know; empty in the answer. */
   request?: AdmissionRequest;
-  /** The answer. */
+  /** What the webhook says; empty in the question. */
   response?: AdmissionResponse;
 }

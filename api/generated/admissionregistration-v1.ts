@@ -94,7 +94,7 @@ export interface MutatingWebhookConfiguration {
   kind: 'MutatingWebhookConfiguration';
   /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
-  /** The webhooks. */
+  /** The webhooks, each with its own address, rules and policies. */
   webhooks?: MutatingWebhook[];
 }
 
@@ -121,7 +121,7 @@ export interface ParamKind {
 
 /** The objects with the parameters of a binding; either name or selector. */
 export interface ParamRef {
-  /** Name of the object. */
+  /** Name of the one object to take; excludes selector. */
   name?: string;
   /** Namespace of the object; that of the checked object when left out. Empty for cluster-wide kinds. */
   namespace?: string;
@@ -131,7 +131,7 @@ export interface ParamRef {
   parameterNotFoundAction?: string;
 }
 
-/** Some resources. */
+/** Resources by group, version and name; all three must match. */
 export interface Rule {
   /** Groups of the resources; "" is the core group, * all, and must stand alone. */
   apiGroups?: string[];
@@ -143,7 +143,7 @@ export interface Rule {
   scope?: ScopeType;
 }
 
-/** Some operations on some resources. */
+/** Operations on resources; both must match. */
 export interface RuleWithOperations extends Rule {
   /** CREATE, UPDATE, DELETE, CONNECT, or * alone for all. */
   operations?: OperationType[];
@@ -153,7 +153,7 @@ export interface RuleWithOperations extends Rule {
 export interface ServiceReference {
   /** Namespace of the service. */
   namespace: string;
-  /** Name of the service. */
+  /** Name of the service, in that namespace. */
   name: string;
   /** Path to post to; / when left out. */
   path?: string;
@@ -275,7 +275,7 @@ export interface ValidatingWebhookConfiguration {
   kind: 'ValidatingWebhookConfiguration';
   /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
-  /** The webhooks. */
+  /** The webhooks, each with its own address, rules and policies. */
   webhooks?: ValidatingWebhook[];
 }
 

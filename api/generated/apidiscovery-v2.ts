@@ -5,7 +5,7 @@ import type * as meta_v1 from './meta-v1.js';
 export interface APIGroupDiscovery {
   apiVersion: 'apidiscovery.k8s.io/v2';
   kind: 'APIGroupDiscovery';
-  /** Name of the group; empty for the core group. */
+  /** Its name is that of the group; empty for the core group. */
   metadata?: meta_v1.TemplateMeta;
   /** The versions that are served, the preferred one first. */
   versions?: APIVersionDiscovery[];
@@ -29,7 +29,7 @@ export interface APIResourceDiscovery {
   responseKind?: meta_v1.GroupVersionKind;
   /** Namespaced or Cluster. */
   scope: string;
-  /** Name of one object in lower case, such as pod. */
+  /** One object's name on the command line, in lower case, such as pod. */
   singularResource: string;
   /** What can be done with it, such as get, list, watch, create. */
   verbs: string[];
@@ -41,7 +41,7 @@ export interface APIResourceDiscovery {
   subresources?: APISubresourceDiscovery[];
 }
 
-/** One subresource. */
+/** One subresource: what it is called, takes and answers. */
 export interface APISubresourceDiscovery {
   /** Its name as it stands in the path, such as status. */
   subresource: string;
@@ -53,11 +53,11 @@ export interface APISubresourceDiscovery {
   verbs: string[];
 }
 
-/** One version of a group. */
+/** One version of a group, with all its resources. */
 export interface APIVersionDiscovery {
   /** Name of the version, such as v1. */
   version: string;
-  /** What is served in it. */
+  /** The resources that are served in this version. */
   resources?: APIResourceDiscovery[];
   /** Current, or Stale if a server behind could not be asked and this is what it said before. */
   freshness?: string;

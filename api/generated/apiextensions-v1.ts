@@ -4,10 +4,10 @@ import type * as meta_v1 from './meta-v1.js';
 /** What the client is told is wrong with a field. */
 export type FieldValueErrorReason = "FieldValueRequired" | "FieldValueDuplicate" | "FieldValueInvalid" | "FieldValueForbidden";
 
-/** Any value of JSON. */
+/** Any value of JSON: an object, an array, text, a number, true, false or null. */
 export type JSON = unknown;
 
-/** Schemas by name. */
+/** Schemas by their names; not allowed in custom resources. */
 export type JSONSchemaDefinitions = Record<string, JSONSchemaProps>;
 
 /** What must hold if a property is there, by its name. */
@@ -37,7 +37,7 @@ export interface ConversionRequest {
 
 /** Objects after the conversion, as a webhook sends them back. */
 export interface ConversionResponse {
-  /** The uid of the request. */
+  /** The uid of the question, repeated so that the two belong together. */
   uid: string;
   /** The objects in the order of the request; name, uid and namespace must stay. Empty on failure. */
   convertedObjects: unknown[];
@@ -49,9 +49,9 @@ export interface ConversionResponse {
 export interface ConversionReview {
   apiVersion: 'apiextensions.k8s.io/v1';
   kind: 'ConversionReview';
-  /** The question. */
+  /** The objects to convert; empty in the answer. */
   request?: ConversionRequest;
-  /** The answer. */
+  /** The converted objects; empty in the question. */
   response?: ConversionResponse;
 }
 
@@ -134,7 +134,7 @@ export interface CustomResourceDefinitionNames {
 export interface CustomResourceDefinitionSpec {
   /** Group of the kind, such as stable.example.com; cannot be changed. */
   group: string;
-  /** What it is called. */
+  /** Names in paths, in objects and on the command line. */
   names: CustomResourceDefinitionNames;
   /** Namespaced or Cluster; cannot be changed. */
   scope: string;
@@ -158,7 +158,7 @@ export interface CustomResourceDefinitionStatus {
   observedGeneration?: number;
 }
 
-/** One version of a kind. */
+/** One version of a kind: its schema, subresources and columns. */
 export interface CustomResourceDefinitionVersion {
   /** Name of the version, such as v1 or v1beta1. */
   name: string;
@@ -199,7 +199,7 @@ export interface CustomResourceSubresourceStatus {
 export interface CustomResourceSubresources {
   /** Give objects a /status; other requests then leave the status alone. */
   status?: CustomResourceSubresourceStatus;
-  /** Give objects a /scale. */
+  /** Give objects a /scale for kubectl scale and autoscalers; says where the numbers stand. */
   scale?: CustomResourceSubresourceScale;
 }
 
@@ -213,7 +213,7 @@ export interface CustomResourceValidation {
 export interface ExternalDocumentation {
   /** What is to be read there. */
   description?: string;
-  /** Address of the text. */
+  /** Web address of the document. */
   url?: string;
 }
 
@@ -319,7 +319,7 @@ export interface SelectableField {
 export interface ServiceReference {
   /** Namespace of the service. */
   namespace: string;
-  /** Name of the service. */
+  /** Name of the service, in that namespace. */
   name: string;
   /** Path to post to; / when left out. */
   path?: string;

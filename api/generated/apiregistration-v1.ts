@@ -62,7 +62,7 @@ export interface APIServiceStatus {
 export interface ServiceReference {
   /** Namespace of the service. */
   namespace?: string;
-  /** Name of the service. */
+  /** Name of the service, in that namespace. */
   name?: string;
   /** Port of the service; 443 when left out. */
   port?: number;

@@ -66,7 +66,7 @@ export interface DaemonSetCondition {
   message?: string;
 }
 
-/** What runs on each node. */
+/** The pod of each node, and how it is replaced. */
 export interface DaemonSetSpec {
   /** Labels of the pods that count; must match the template's, cannot be changed. */
   selector: meta_v1.LabelSelector;
@@ -112,7 +112,7 @@ export interface DaemonSetUpdateStrategy {
   rollingUpdate?: RollingUpdateDaemonSet;
 }
 
-/** Keeps replicas of a pod running, and replaces them step by step when the template changes. It does so through ReplicaSets, the old ones of which allow to go back. */
+/** Keeps replicas of a pod running, and replaces them step by step when the template changes. It does so through ReplicaSets and keeps old ones, so that you can go back. */
 export interface Deployment {
   apiVersion: 'apps/v1';
   kind: 'Deployment';
@@ -147,7 +147,7 @@ export interface DeploymentCondition {
   lastTransitionTime?: string;
 }
 
-/** What a Deployment shall run. */
+/** How many pods a Deployment runs, of what, and how it replaces them. */
 export interface DeploymentSpec {
   /** How many pods there shall be; 1 when left out. */
   replicas?: number;
@@ -155,7 +155,7 @@ export interface DeploymentSpec {
   selector: meta_v1.LabelSelector;
   /** From what new pods are made; a change of it starts a rollout. The restart policy must be Always. */
   template: core_v1.PodTemplateSpec;
-  /** How old pods are replaced by new ones. */
+  /** Whether old pods are replaced a few at a time or all at once. */
   strategy?: DeploymentStrategy;
   /** Seconds that a pod must be ready to be available; 0 when left out. */
   minReadySeconds?: number;
@@ -181,7 +181,7 @@ export interface DeploymentStatus {
   unavailableReplicas?: number;
   /** Whether enough pods are available, and whether the rollout progresses. */
   conditions?: DeploymentCondition[];
-  /** Pods that are ready. */
+  /** Pods that pass their readiness probes, of whatever template. */
   readyReplicas?: number;
   /** Counts clashes of names of ReplicaSets; goes into the hash of the next name. */
   collisionCount?: number;
@@ -189,7 +189,7 @@ export interface DeploymentStatus {
   terminatingReplicas?: number;
 }
 
-/** How the pods of a Deployment are replaced. */
+/** How the change from old to new pods goes. */
 export interface DeploymentStrategy {
   /** RollingUpdate (the default) replaces a few at a time, Recreate ends all old pods before it makes new ones. */
   type?: DeploymentStrategyType;
@@ -230,7 +230,7 @@ export interface ReplicaSetCondition {
   message?: string;
 }
 
-/** How many pods shall run, and of what kind. */
+/** How many pods shall run, and from what they are made. */
 export interface ReplicaSetSpec {
   /** How many pods there shall be; 1 when left out. */
   replicas?: number;
@@ -250,7 +250,7 @@ export interface ReplicaSetStatus {
   fullyLabeledReplicas?: number;
   /** The metadata.generation that this status belongs to. */
   observedGeneration?: number;
-  /** Pods that are ready. */
+  /** Pods that pass their readiness probes. */
   readyReplicas?: number;
   /** Pods that have been ready for minReadySeconds. */
   availableReplicas?: number;
@@ -361,9 +361,9 @@ export interface StatefulSetSpec {
 export interface StatefulSetStatus {
   /** The metadata.generation that this status belongs to. */
   observedGeneration?: number;
-  /** Pods that there are. */
+  /** Pods that the controller has made. */
   replicas: number;
-  /** Pods that are ready. */
+  /** Pods that pass their readiness probes. */
   readyReplicas?: number;
   /** Pods of the template in currentRevision. */
   currentReplicas?: number;

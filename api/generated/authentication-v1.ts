@@ -6,11 +6,11 @@ export type ExtraValue = string[];
 
 /** An object with whose end a token ends. */
 export interface BoundObjectReference {
-  /** Pod, Secret or Node. */
+  /** Kind of the object: Pod, Secret or Node. */
   kind?: string;
   /** Group and version of the kind; v1. */
   apiVersion?: string;
-  /** Name of the object. */
+  /** Name of the object; pods and Secrets are in the account's namespace. */
   name?: string;
   /** Identity of the object; filled by the server when left out. */
   uid?: string;
@@ -22,7 +22,7 @@ export interface SelfSubjectReview {
   kind: 'SelfSubjectReview';
   /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
-  /** The answer. */
+  /** Filled by the server: your name and groups. */
   status: SelfSubjectReviewStatus;
 }
 
@@ -47,7 +47,7 @@ export interface TokenRequest {
   metadata?: meta_v1.TemplateMeta;
   /** For whom, for how long, and bound to what. */
   spec: TokenRequestSpec;
-  /** The token. */
+  /** Filled by the server: the token and when it ends. */
   status?: TokenRequestStatus;
 }
 
@@ -61,11 +61,11 @@ export interface TokenRequestSpec {
   expirationSeconds?: number;
 }
 
-/** The token. */
+/** A token that was issued; it cannot be had again. */
 export interface TokenRequestStatus {
   /** The token, a signed JWT; keep it secret. */
   token: string;
-  /** When it ends. */
+  /** When the token ends; ask for a new one before. */
   expirationTimestamp: string;
 }
 
@@ -77,7 +77,7 @@ export interface TokenReview {
   metadata: meta_v1.ObjectMeta;
   /** The token, and who asks. */
   spec: TokenReviewSpec;
-  /** The answer. */
+  /** Filled by the server: whether the token is good, and whose it is. */
   status: TokenReviewStatus;
 }
 
@@ -88,7 +88,7 @@ export interface TokenReviewList {
   items: TokenReview[];
 }
 
-/** The token to check. */
+/** The token to check, and for whom it should be. */
 export interface TokenReviewSpec {
   /** The token as it came in a request. */
   token?: string;
@@ -100,7 +100,7 @@ export interface TokenReviewSpec {
 export interface TokenReviewStatus {
   /** True if the token is good. */
   authenticated?: boolean;
-  /** Whose token it is. */
+  /** Whose token it is; only if it is good. */
   user?: UserInfo;
   /** Why the token could not be checked. */
   error?: string;

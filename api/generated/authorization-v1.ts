@@ -28,7 +28,7 @@ export interface LocalSubjectAccessReview {
   metadata: meta_v1.NamespacedObjectMeta;
   /** Who, and what; its namespace must be that of the review. */
   spec: SubjectAccessReviewSpec;
-  /** The answer. */
+  /** Filled by the server: whether it may be done, and why. */
   status: SubjectAccessReviewStatus;
 }
 
@@ -55,7 +55,7 @@ export interface NonResourceRule {
   nonResourceURLs?: string[];
 }
 
-/** A request to a resource. */
+/** What is done with which resource; the question to an authorizer. */
 export interface ResourceAttributes {
   /** Namespace of the object; empty means cluster-wide kinds or all namespaces. */
   namespace?: string;
@@ -95,9 +95,9 @@ export interface SelfSubjectAccessReview {
   kind: 'SelfSubjectAccessReview';
   /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
-  /** What you want to do. */
+  /** The request that you would like to make. */
   spec: SelfSubjectAccessReviewSpec;
-  /** The answer. */
+  /** Filled by the server: whether you may do it, and why. */
   status: SubjectAccessReviewStatus;
 }
 
@@ -122,9 +122,9 @@ export interface SelfSubjectRulesReview {
   kind: 'SelfSubjectRulesReview';
   /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
-  /** The namespace. */
+  /** The namespace that you ask about. */
   spec: SelfSubjectRulesReviewSpec;
-  /** The answer. */
+  /** Filled by the server: all that you may do there. */
   status: SubjectRulesReviewStatus;
 }
 
@@ -147,9 +147,9 @@ export interface SubjectAccessReview {
   kind: 'SubjectAccessReview';
   /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
-  /** Who, and what. */
+  /** Who it is about, and what they want to do. */
   spec: SubjectAccessReviewSpec;
-  /** The answer. */
+  /** Filled by the server: whether it may be done, and why. */
   status: SubjectAccessReviewStatus;
 }
 
@@ -178,7 +178,7 @@ export interface SubjectAccessReviewSpec {
 
 /** Whether something may be done. */
 export interface SubjectAccessReviewStatus {
-  /** True if it may be done. */
+  /** True if it may be done; some authorizer grants it. */
   allowed: boolean;
   /** Why, as a sentence for people. */
   reason?: string;

@@ -15,7 +15,7 @@ export interface ContainerResourceMetricSource {
 export interface ContainerResourceMetricStatus {
   /** Name of the resource: cpu or memory. */
   name: string;
-  /** Use that was measured. */
+  /** Use that was measured, averaged over the pods. */
   current: MetricValueStatus;
   /** Container whose use counts. */
   container: string;
@@ -33,7 +33,7 @@ export interface CrossVersionObjectReference {
 
 /** A number from outside of the cluster, such as the length of a queue, as a target. */
 export interface ExternalMetricSource {
-  /** Which metric. */
+  /** Name of the metric, as the external metrics API has it, and labels. */
   metric: MetricIdentifier;
   /** Wanted value, as Value or AverageValue. */
   target: MetricTarget;
@@ -41,7 +41,7 @@ export interface ExternalMetricSource {
 
 /** A number from outside of the cluster, as measured. */
 export interface ExternalMetricStatus {
-  /** Which metric. */
+  /** Name of the metric, as the external metrics API has it, and labels. */
   metric: MetricIdentifier;
   /** Value that was measured. */
   current: MetricValueStatus;
@@ -75,7 +75,7 @@ export interface HorizontalPodAutoscaler {
   kind: 'HorizontalPodAutoscaler';
   /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
-  /** What is scaled, by which metrics, and within which bounds. */
+  /** The workload, the targets, and how few or many pods there may be. */
   spec: HorizontalPodAutoscalerSpec;
   /** What was measured, and how many pods are wanted. */
   status: HorizontalPodAutoscalerStatus;
@@ -88,7 +88,7 @@ export interface HorizontalPodAutoscalerList {
   items: HorizontalPodAutoscaler[];
 }
 
-/** How fast scaling goes. */
+/** How fast scaling goes, in each direction. */
 export interface HorizontalPodAutoscalerBehavior {
   /** When more pods are needed; at most doubled or 4 more in 15 s when left out. */
   scaleUp?: HPAScalingRules;
@@ -140,9 +140,9 @@ export interface HorizontalPodAutoscalerStatus {
   conditions?: HorizontalPodAutoscalerCondition[];
 }
 
-/** Names a metric. */
+/** A metric by its name, narrowed by labels. */
 export interface MetricIdentifier {
-  /** Name of the metric. */
+  /** What the metric is called where it is measured, such as http_requests. */
   name: string;
   /** Labels of the time series that count; only the name when left out. */
   selector?: meta_v1.LabelSelector;
@@ -192,11 +192,11 @@ export interface MetricTarget {
   averageUtilization?: number;
 }
 
-/** The value that a metric has. */
+/** The value that a metric has; the field that the target uses is set. */
 export interface MetricValueStatus {
-  /** Value of the whole. */
+  /** Value of the whole, as measured. */
   value?: string;
-  /** Value for each pod. */
+  /** Value for each pod, as measured. */
   averageValue?: string;
   /** Average use in percent of the requests; only for CPU and memory. */
   averageUtilization?: number;
@@ -204,27 +204,27 @@ export interface MetricValueStatus {
 
 /** A number that describes an object, as a target. */
 export interface ObjectMetricSource {
-  /** Object that the metric describes. */
+  /** Object that the metric describes, such as an Ingress. */
   describedObject: CrossVersionObjectReference;
   /** Wanted value, as Value or AverageValue. */
   target: MetricTarget;
-  /** Which metric. */
+  /** Name of the metric, as the custom metrics API has it, and labels. */
   metric: MetricIdentifier;
 }
 
 /** A number that describes an object, as measured. */
 export interface ObjectMetricStatus {
-  /** Which metric. */
+  /** Name of the metric, as the custom metrics API has it, and labels. */
   metric: MetricIdentifier;
   /** Value that was measured. */
   current: MetricValueStatus;
-  /** Object that the metric describes. */
+  /** Object that the metric describes, such as an Ingress. */
   describedObject: CrossVersionObjectReference;
 }
 
 /** A number that each pod reports, as a target. */
 export interface PodsMetricSource {
-  /** Which metric. */
+  /** Name of the metric, as the custom metrics API has it, and labels. */
   metric: MetricIdentifier;
   /** Wanted average, as AverageValue. */
   target: MetricTarget;
@@ -232,7 +232,7 @@ export interface PodsMetricSource {
 
 /** A number that each pod reports, as measured. */
 export interface PodsMetricStatus {
-  /** Which metric. */
+  /** Name of the metric, as the custom metrics API has it, and labels. */
   metric: MetricIdentifier;
   /** Average that was measured. */
   current: MetricValueStatus;
@@ -250,6 +250,6 @@ export interface ResourceMetricSource {
 export interface ResourceMetricStatus {
   /** Name of the resource: cpu or memory. */
   name: string;
-  /** Use that was measured. */
+  /** Use that was measured, averaged over the pods. */
   current: MetricValueStatus;
 }

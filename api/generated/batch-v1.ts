@@ -23,7 +23,7 @@ export interface CronJob {
   kind: 'CronJob';
   /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
-  /** When, and what. */
+  /** When Jobs are made, what they run, and how many are kept. */
   spec: CronJobSpec;
   /** When it ran last, and what runs. */
   status: CronJobStatus;
@@ -74,7 +74,7 @@ export interface Job {
   metadata: meta_v1.NamespacedObjectMeta;
   /** What is run, how often, and how failures are treated. */
   spec: JobSpec;
-  /** How far it is. */
+  /** How many pods succeeded and failed, and whether the Job is done. */
   status: JobStatus;
 }
 
@@ -137,7 +137,7 @@ export interface JobSpec {
   successPolicy?: SuccessPolicy;
 }
 
-/** How far a Job is. */
+/** How far a Job is, by counts of its pods. */
 export interface JobStatus {
   /** Whether it is complete, failed or suspended. */
   conditions?: JobCondition[];
@@ -149,17 +149,17 @@ export interface JobStatus {
   active?: number;
   /** Pods that have succeeded. */
   succeeded?: number;
-  /** Pods that have failed. */
+  /** Pods that have failed, each attempt counted. */
   failed?: number;
   /** Numbers that have succeeded, as 1,3-5,7; only for Indexed. */
   completedIndexes?: string;
   /** Pods that have ended and are not yet counted above; keeps the counts exact. */
   uncountedTerminatedPods?: UncountedTerminatedPods;
-  /** Pods that are ready. */
+  /** Active pods that pass their readiness probes. */
   ready?: number;
   /** Numbers that have failed for good, as 1,3-5,7; only with backoffLimitPerIndex. */
   failedIndexes?: string;
-  /** Pods that are being deleted but have not ended yet. */
+  /** Pods that are being deleted and no longer count as active. */
   terminating?: number;
 }
 
@@ -167,7 +167,7 @@ export interface JobStatus {
 export interface JobTemplateSpec {
   /** Labels and annotations of the Jobs. */
   metadata: meta_v1.TemplateMeta;
-  /** What the Jobs run. */
+  /** What the Jobs run, and how often they try. */
   spec: JobSpec;
 }
 
@@ -221,8 +221,8 @@ export interface SuccessPolicyRule {
 
 /** Pods that have ended and are not yet counted in a Job's status, by uid. */
 export interface UncountedTerminatedPods {
-  /** Those that succeeded. */
+  /** Those that will be added to succeeded. */
   succeeded?: string[];
-  /** Those that failed. */
+  /** Those that will be added to failed. */
   failed?: string[];
 }

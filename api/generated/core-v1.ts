@@ -73,7 +73,7 @@ export type PreemptionPolicy = "PreemptLowerPriority" | "Never";
 /** How /proc appears: Default hides parts of it, Unmasked shows all. */
 export type ProcMountType = "Default" | "Unmasked";
 
-/** A transport protocol. */
+/** A transport protocol; nodes and proxies know these three. */
 export type Protocol = "TCP" | "UDP" | "SCTP";
 
 /** When an image is fetched. */
@@ -347,7 +347,7 @@ export interface ComponentCondition {
   type: string;
   /** True, False or Unknown. */
   status: string;
-  /** What was found, as a sentence for people. */
+  /** Why it changed last, as a sentence for people. */
   message?: string;
   /** Error of the check, if it could not be made. */
   error?: string;
@@ -399,7 +399,7 @@ export interface ConfigMapEnvSource extends LocalObjectReference {
 
 /** One entry of a ConfigMap in the pod's namespace. */
 export interface ConfigMapKeySelector extends LocalObjectReference {
-  /** Key of the entry. */
+  /** Which entry of the ConfigMap. */
   key: string;
   /** Let the container start even if the ConfigMap or the entry does not exist. */
   optional?: boolean;
@@ -409,7 +409,7 @@ export interface ConfigMapKeySelector extends LocalObjectReference {
 export interface ConfigMapNodeConfigSource {
   /** Namespace of the ConfigMap. */
   namespace: string;
-  /** Name of the ConfigMap. */
+  /** Name of the ConfigMap, in that namespace. */
   name: string;
   /** The uid of the ConfigMap; only in a node's status. */
   uid?: string;
@@ -535,11 +535,11 @@ export interface ContainerResizePolicy {
 export interface ContainerRestartRule {
   /** What to do if the rule matches: Restart, or RestartAllContainers of the pod. */
   action: string;
-  /** Exit codes for which the rule matches. */
+  /** Exit codes of the container for which it applies. */
   exitCodes?: ContainerRestartRuleOnExitCodes;
 }
 
-/** A set of exit codes. */
+/** Exit codes, listed or all but the listed. */
 export interface ContainerRestartRuleOnExitCodes {
   /** In matches the listed codes, NotIn all others. */
   operator: string;
@@ -553,11 +553,11 @@ export interface ContainerState {
   waiting?: ContainerStateWaiting;
   /** It runs; says since when. */
   running?: ContainerStateRunning;
-  /** It has ended; says how. */
+  /** It has ended; says how and when. */
   terminated?: ContainerStateTerminated;
 }
 
-/** A container that runs. */
+/** A container whose program runs. */
 export interface ContainerStateRunning {
   /** When it was started last. */
   startedAt?: string;
@@ -573,9 +573,9 @@ export interface ContainerStateTerminated {
   reason?: string;
   /** What the program left in its termination message file, or the end of its log. */
   message?: string;
-  /** When this run began. */
+  /** When this run of the container began. */
   startedAt?: string;
-  /** When this run ended. */
+  /** When this run of the container ended. */
   finishedAt?: string;
   /** Identifier of the ended container, as <runtime>://<id>. */
   containerID?: string;
@@ -593,7 +593,7 @@ export interface ContainerStateWaiting {
 export interface ContainerStatus {
   /** Name of the container in the spec. */
   name: string;
-  /** What it does now. */
+  /** What it does now: it waits, runs or has ended. */
   state?: ContainerState;
   /** How its run before this one ended. */
   lastState?: ContainerState;
@@ -637,7 +637,7 @@ export interface DaemonEndpoint {
 
 /** Fields of the pod as files, next to other sources in one volume. */
 export interface DownwardAPIProjection {
-  /** The files. */
+  /** The files, each with one field or resource. */
   items?: DownwardAPIVolumeFile[];
 }
 
@@ -655,7 +655,7 @@ export interface DownwardAPIVolumeFile {
 
 /** Fields of the pod as files; labels and annotations follow changes. */
 export interface DownwardAPIVolumeSource {
-  /** The files. */
+  /** The files, each with one field or resource. */
   items?: DownwardAPIVolumeFile[];
   /** Permissions of the files, in JSON as a decimal number; 420 (0644) when left out. */
   defaultMode?: number;
@@ -724,9 +724,9 @@ export interface EndpointsList {
 export interface EnvFromSource {
   /** Put before each key to form the name of the variable. */
   prefix?: string;
-  /** The ConfigMap to take. */
+  /** ConfigMap of the pod's namespace; excludes secretRef. */
   configMapRef?: ConfigMapEnvSource;
-  /** The Secret to take. */
+  /** Secret of the pod's namespace; excludes configMapRef. */
   secretRef?: SecretEnvSource;
 }
 
@@ -744,11 +744,11 @@ export interface EnvVar {
 export interface EnvVarSource {
   /** A field of the pod, such as metadata.name or status.podIP. */
   fieldRef?: ObjectFieldSelector;
-  /** A request or limit of a container. */
+  /** Request or limit of a container, such as limits.cpu. */
   resourceFieldRef?: ResourceFieldSelector;
-  /** An entry of a ConfigMap. */
+  /** An entry of a ConfigMap in the pod's namespace. */
   configMapKeyRef?: ConfigMapKeySelector;
-  /** An entry of a Secret. */
+  /** An entry of a Secret in the pod's namespace. */
   secretKeyRef?: SecretKeySelector;
   /** A line of a file that an earlier container wrote into an emptyDir volume. */
   fileKeyRef?: FileKeySelector;
@@ -772,7 +772,7 @@ export interface EphemeralContainerCommon {
   args?: string[];
   /** Folder that the program starts in; the image decides when left out. */
   workingDir?: string;
-  /** Not allowed for ephemeral containers. */
+  /** Not allowed here: nobody is sent to an ephemeral container. */
   ports?: ContainerPort[];
   /** Environment variables, each of which may refer to earlier ones. */
   env?: EnvVar[];
@@ -780,11 +780,11 @@ export interface EphemeralContainerCommon {
   resources?: ResourceRequirements;
   /** Where volumes of the pod appear in the file system; no subPath. */
   volumeMounts?: VolumeMount[];
-  /** Not allowed for ephemeral containers. */
+  /** Not allowed here: an ephemeral container is not restarted. */
   livenessProbe?: Probe;
-  /** Not allowed for ephemeral containers. */
+  /** Not allowed here: an ephemeral container does not count for readiness. */
   readinessProbe?: Probe;
-  /** Not allowed for ephemeral containers. */
+  /** Not allowed here: an ephemeral container has no hooks. */
   lifecycle?: Lifecycle;
   /** File whose contents become the message of the terminated state; /dev/termination-log when left out. */
   terminationMessagePath?: string;
@@ -804,13 +804,13 @@ export interface EphemeralContainerCommon {
   terminationMessagePolicy?: TerminationMessagePolicy;
   /** Where block devices of the pod appear. */
   volumeDevices?: VolumeDevice[];
-  /** Not allowed for ephemeral containers. */
+  /** Not allowed here: an ephemeral container is not probed. */
   startupProbe?: Probe;
-  /** Not allowed for ephemeral containers. */
+  /** Not allowed here: an ephemeral container has no resources to change. */
   resizePolicy?: ContainerResizePolicy[];
   /** Not allowed for ephemeral containers; they never restart. */
   restartPolicy?: string;
-  /** Not allowed for ephemeral containers. */
+  /** Not allowed here: an ephemeral container ends once and for all. */
   restartPolicyRules?: ContainerRestartRule[];
 }
 
@@ -834,11 +834,11 @@ export interface Event {
   message?: string;
   /** Who reported it; reportingComponent is the newer way to say so. */
   source?: EventSource;
-  /** When it was seen first. */
+  /** When it was seen first; empty for events of the newer form, see eventTime. */
   firstTimestamp?: string;
-  /** When it was seen last. */
+  /** When it was seen last; empty for events of the newer form, see series. */
   lastTimestamp?: string;
-  /** How often it was seen. */
+  /** How often it was seen; empty for events of the newer form, see series. */
   count?: number;
   /** Normal or Warning; there may be more in the future. */
   type?: string;
@@ -871,7 +871,7 @@ export interface EventSeries {
   lastObservedTime?: string;
 }
 
-/** Who reported an event. */
+/** Who reported an event, and where. */
 export interface EventSource {
   /** Program that reported it, such as kubelet. */
   component?: string;
@@ -885,7 +885,7 @@ export interface ExecAction {
   command?: string[];
 }
 
-/** A disk on a Fibre Channel network. */
+/** A disk on a Fibre Channel network, by its targets or its identifier. */
 export interface FCVolumeSource {
   /** World wide names of the targets; needs lun, excludes wwids. */
   targetWWNs?: string[];
@@ -967,7 +967,7 @@ export interface GRPCAction {
   service?: string;
 }
 
-/** A clone of a git repository. Deprecated and switched off: clone in an init container into an emptyDir. */
+/** A clone of a git repository. Deprecated and no longer cloned: use an init container with an emptyDir. */
 export interface GitRepoVolumeSource {
   /** Address of the repository. */
   repository: string;
@@ -1105,7 +1105,7 @@ export interface ImageVolumeSource {
 
 /** Makes one entry into one file. */
 export interface KeyToPath {
-  /** Key of the entry. */
+  /** Which entry; it must exist unless the volume is optional. */
   key: string;
   /** Path of the file in the volume; relative and without .. parts. */
   path: string;
@@ -1131,7 +1131,7 @@ export interface LifecycleHandler {
   httpGet?: HTTPGetAction;
   /** Deprecated: it is accepted, but the hook fails; use exec or httpGet. */
   tcpSocket?: TCPSocketAction;
-  /** Wait for some seconds. */
+  /** Wait for some seconds, as to let proxies forget the pod before it stops. */
   sleep?: SleepAction;
 }
 
@@ -1300,7 +1300,7 @@ export interface NodeList {
   items: Node[];
 }
 
-/** An address of a node. */
+/** An address or name at which a node is reached. */
 export interface NodeAddress {
   /** Hostname, InternalIP, ExternalIP, InternalDNS or ExternalDNS. */
   type: string;
@@ -1342,7 +1342,7 @@ export interface NodeConfigSource {
 export interface NodeConfigStatus {
   /** Settings that it is to use. */
   assigned?: NodeConfigSource;
-  /** Settings that it uses. */
+  /** Settings that it uses at present. */
   active?: NodeConfigSource;
   /** Settings to fall back to. */
   lastKnownGood?: NodeConfigSource;
@@ -1374,7 +1374,7 @@ export interface NodeProxyOptions {
 export interface NodeRuntimeHandler {
   /** Name that a RuntimeClass uses as handler; empty for the default one. */
   name?: string;
-  /** What it can do. */
+  /** What this handler can do. */
   features?: NodeRuntimeHandlerFeatures;
 }
 
@@ -1404,7 +1404,7 @@ export interface NodeSelectorRequirement {
 
 /** Requirements that must all hold; a term without any matches no node. */
 export interface NodeSelectorTerm {
-  /** Requirements on labels. */
+  /** Requirements on labels of the node. */
   matchExpressions?: NodeSelectorRequirement[];
   /** Requirements on fields; only metadata.name is possible. */
   matchFields?: NodeSelectorRequirement[];
@@ -1462,7 +1462,7 @@ export interface NodeStatus {
 
 /** The swap space of a node. */
 export interface NodeSwapStatus {
-  /** Size in bytes. */
+  /** Size of the swap space in bytes. */
   capacity?: number;
 }
 
@@ -1480,19 +1480,19 @@ export interface NodeSystemInfo {
   osImage: string;
   /** Runtime and version, such as containerd://2.0.0. */
   containerRuntimeVersion: string;
-  /** Version of the kubelet. */
+  /** Version of the kubelet, such as v1.35.0; may be older than the API server's. */
   kubeletVersion: string;
-  /** Deprecated; kubelets do not know the version of the proxy. */
+  /** Deprecated and always empty; the proxy is a program of its own. */
   kubeProxyVersion: string;
-  /** The operating system: linux or windows. */
+  /** What the node runs: linux or windows. */
   operatingSystem: string;
   /** Architecture of the processor, such as amd64 or arm64. */
   architecture: string;
-  /** Swap space of the node. */
+  /** How much swap space the node has. */
   swap?: NodeSwapStatus;
 }
 
-/** A field of the pod. */
+/** Names a field of the pod, to hand its value to a container. */
 export interface ObjectFieldSelector {
   /** Version in whose terms the path is written; v1 when left out. */
   apiVersion?: string;
@@ -1502,7 +1502,7 @@ export interface ObjectFieldSelector {
 
 /** Names any object. In new kinds of your own use a type that says more exactly what may stand there. */
 export interface ObjectReference {
-  /** Kind of the object. */
+  /** Kind of the object, such as Pod. */
   kind?: string;
   /** Namespace of the object; empty for cluster-wide kinds. */
   namespace?: string;
@@ -1543,9 +1543,9 @@ export interface PersistentVolumeClaim {
   kind: 'PersistentVolumeClaim';
   /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
-  /** What storage is wanted. */
+  /** How much storage is wanted, of which class, and how it must be mountable. */
   spec: PersistentVolumeClaimSpec;
-  /** What storage there is. */
+  /** Whether a volume is bound, and how large it is. */
   status: PersistentVolumeClaimStatus;
 }
 
@@ -1686,7 +1686,7 @@ export interface PersistentVolumeSpec extends PersistentVolumeSource {
   accessModes?: PersistentVolumeAccessMode[];
   /** Claim that holds the volume; set beforehand, it keeps the volume for that claim. */
   claimRef?: ObjectReference;
-  /** What happens when the claim is deleted: Retain keeps the volume, Delete deletes it, Recycle (deprecated) empties it. */
+  /** What happens when the claim is deleted: Retain keeps the volume, Delete deletes it; Recycle is deprecated, use Delete. */
   persistentVolumeReclaimPolicy?: PersistentVolumeReclaimPolicy;
   /** Class that the volume belongs to; only claims of that class get it. Empty for none. */
   storageClassName?: string;
@@ -1867,7 +1867,7 @@ export interface PodExtendedResourceClaimStatus {
   resourceClaimName: string;
 }
 
-/** An address of a pod. */
+/** One of the addresses of a pod. */
 export interface PodIP {
   /** IP address, IPv4 or IPv6. */
   ip: string;
@@ -2075,7 +2075,7 @@ export interface PodSpec {
   workloadRef?: WorkloadReference;
 }
 
-/** What is known of a pod. */
+/** What is known of a pod, as its kubelet reports it. */
 export interface PodStatus {
   /** Pending (not all containers started), Running, Succeeded (all ended with 0), Failed, or Unknown. */
   phase?: PodPhase;
@@ -2150,13 +2150,13 @@ export interface PodTemplateList {
 export interface PodTemplateSpec {
   /** Labels and annotations of the pods; the labels must match the controller's selector. */
   metadata: meta_v1.TemplateMeta;
-  /** What those pods run. */
+  /** What those pods run; the same as in a Pod. */
   spec: PodSpec;
 }
 
 /** State of one port of a load balancer. */
 export interface PortStatus {
-  /** Port of the service. */
+  /** Port number, as the service has it. */
   port: number;
   /** TCP, UDP or SCTP. */
   protocol: Protocol;
@@ -2192,7 +2192,7 @@ export interface PreferAvoidPodsEntry {
   message?: string;
 }
 
-/** A wish about the node. */
+/** A wish about the node, and how much it counts. */
 export interface PreferredSchedulingTerm {
   /** How much the wish counts, 1 to 100. */
   weight: number;
@@ -2296,7 +2296,7 @@ export interface RBDVolumeSource {
 export interface RangeAllocation {
   apiVersion: 'v1';
   kind: 'RangeAllocation';
-  /** Names the range. */
+  /** Name of the range, and the version of its state. */
   metadata?: meta_v1.TemplateMeta;
   /** The range as text, such as 10.0.0.0/16 or 30000-32767. */
   range: string;
@@ -2337,7 +2337,7 @@ export interface ReplicationControllerCondition {
   message?: string;
 }
 
-/** How many pods shall run, and of what kind. */
+/** How many pods a controller keeps running, and from what it makes them. */
 export interface ReplicationControllerSpec {
   /** How many pods there shall be; 1 when left out. */
   replicas?: number;
@@ -2351,13 +2351,13 @@ export interface ReplicationControllerSpec {
 
 /** How many pods a controller has. */
 export interface ReplicationControllerStatus {
-  /** Pods that there are. */
+  /** Pods that there are, without those that are ending. */
   replicas: number;
   /** Pods that have all labels of the template. */
   fullyLabeledReplicas?: number;
   /** The metadata.generation that this status belongs to. */
   observedGeneration?: number;
-  /** Pods that are ready. */
+  /** Pods that pass their readiness probes. */
   readyReplicas?: number;
   /** Pods that have been ready for minReadySeconds. */
   availableReplicas?: number;
@@ -2373,7 +2373,7 @@ export interface ResourceClaim {
   request?: string;
 }
 
-/** A request or limit of a container. */
+/** Names a request or limit of a container, to hand its value on. */
 export interface ResourceFieldSelector {
   /** Container to look at; for environment variables the container itself when left out, for volumes required. */
   containerName?: string;
@@ -2399,7 +2399,7 @@ export interface ResourceQuota {
   metadata: meta_v1.NamespacedObjectMeta;
   /** The bounds, and which objects count. */
   spec: ResourceQuotaSpec;
-  /** How much is used. */
+  /** The bounds that are in force, and how much is used. */
   status: ResourceQuotaStatus;
 }
 
@@ -2410,7 +2410,7 @@ export interface ResourceQuotaList {
   items: ResourceQuota[];
 }
 
-/** The bounds of a quota. */
+/** The bounds of a quota, and what counts for it. */
 export interface ResourceQuotaSpec {
   /** The most of each, such as requests.cpu: 4, pods: 10, or count/deployments.apps: 5. */
   hard?: Record<string, string>;
@@ -2508,7 +2508,7 @@ export interface ScaleIOVolumeSource {
 
 /** Chooses the objects that count for a quota; all requirements must hold. */
 export interface ScopeSelector {
-  /** The requirements. */
+  /** Requirements on the scopes of objects. */
   matchExpressions?: ScopedResourceSelectorRequirement[];
 }
 
@@ -2561,7 +2561,7 @@ export interface SecretEnvSource extends LocalObjectReference {
 
 /** One entry of a Secret in the pod's namespace. */
 export interface SecretKeySelector extends LocalObjectReference {
-  /** Key of the entry. */
+  /** Which entry of the Secret. */
   key: string;
   /** Let the container start even if the Secret or the entry does not exist. */
   optional?: boolean;
@@ -2577,7 +2577,7 @@ export interface SecretProjection extends LocalObjectReference {
 
 /** Names a Secret in any namespace. */
 export interface SecretReference {
-  /** Name of the Secret. */
+  /** Name of the Secret, in that namespace. */
   name?: string;
   /** Namespace of the Secret. */
   namespace?: string;
@@ -2681,7 +2681,7 @@ export interface ServiceAccountTokenProjection {
   path: string;
 }
 
-/** A port of a service. */
+/** A port of a service, and where its traffic goes. */
 export interface ServicePort {
   /** Name of the port, a DNS label; needed when there are several. */
   name?: string;
@@ -2763,9 +2763,9 @@ export interface SessionAffinityConfig {
   clientIP?: ClientIPConfig;
 }
 
-/** A pause. */
+/** A pause before the container is stopped or after it was started. */
 export interface SleepAction {
-  /** How long to wait, in seconds. */
+  /** How long to wait, in seconds; 0 is no pause. */
   seconds: number;
 }
 
@@ -2797,11 +2797,11 @@ export interface StorageOSVolumeSource {
   secretRef?: LocalObjectReference;
 }
 
-/** A kernel setting. */
+/** A kernel setting of the pod's own namespaces. */
 export interface Sysctl {
   /** Name of the setting, such as net.ipv4.ip_local_port_range. */
   name: string;
-  /** Value to set, as text. */
+  /** Value to set, as text, such as 1024 65535. */
   value: string;
 }
 
@@ -2849,7 +2849,7 @@ export interface TopologySelectorLabelRequirement {
 
 /** Places where volumes may be made; all requirements of a term must hold. */
 export interface TopologySelectorTerm {
-  /** The requirements. */
+  /** Requirements on labels of nodes. */
   matchLabelExpressions?: TopologySelectorLabelRequirement[];
 }
 
@@ -2877,9 +2877,9 @@ export interface TopologySpreadConstraint {
 export interface TypedLocalObjectReference {
   /** Group of the kind; left out for the core group. */
   apiGroup?: string;
-  /** Kind of the object. */
+  /** Kind of the object, such as VolumeSnapshot. */
   kind: string;
-  /** Name of the object. */
+  /** Name of the object; it need not exist yet. */
   name: string;
 }
 
@@ -2887,9 +2887,9 @@ export interface TypedLocalObjectReference {
 export interface TypedObjectReference {
   /** Group of the kind; left out for the core group. */
   apiGroup?: string;
-  /** Kind of the object. */
+  /** Kind of the object, such as VolumeSnapshot. */
   kind: string;
-  /** Name of the object. */
+  /** Name of the object; it need not exist yet. */
   name: string;
   /** Namespace of the object; the own one when left out. Another one needs a ReferenceGrant there. */
   namespace?: string;
@@ -2929,7 +2929,7 @@ export interface VolumeMount {
 
 /** How a volume is mounted in a container in fact. */
 export interface VolumeMountStatus {
-  /** Name of the volume. */
+  /** Name of the mounted volume of the pod. */
   name: string;
   /** Where it appears in the container. */
   mountPath: string;
@@ -2947,11 +2947,11 @@ export interface VolumeNodeAffinity {
 
 /** One source of a projected volume; exactly one field is set. */
 export interface VolumeProjection {
-  /** Entries of a Secret. */
+  /** Entries of a Secret as files. */
   secret?: SecretProjection;
-  /** Fields of the pod. */
+  /** Fields of the pod and resources of its containers as files. */
   downwardAPI?: DownwardAPIProjection;
-  /** Entries of a ConfigMap. */
+  /** Entries of a ConfigMap as files. */
   configMap?: ConfigMapProjection;
   /** A token of the pod's account. */
   serviceAccountToken?: ServiceAccountTokenProjection;
@@ -2979,7 +2979,7 @@ export interface VolumeSource {
   gcePersistentDisk?: GCEPersistentDiskVolumeSource;
   /** An EBS disk of AWS; deprecated, use csi. */
   awsElasticBlockStore?: AWSElasticBlockStoreVolumeSource;
-  /** A clone of a git repository; deprecated and switched off, clone in an init container. */
+  /** A clone of a git repository; deprecated and no longer cloned, use an init container. */
   gitRepo?: GitRepoVolumeSource;
   /** The entries of a Secret as files. */
   secret?: SecretVolumeSource;

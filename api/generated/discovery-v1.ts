@@ -16,7 +16,7 @@ export interface Endpoint {
   deprecatedTopology?: Record<string, string>;
   /** Node on which it runs; proxies need it for policy Local. */
   nodeName?: string;
-  /** Zone in which it runs. */
+  /** Zone in which it runs, from the node label topology.kubernetes.io/zone. */
   zone?: string;
   /** For which clients it is meant, to keep traffic near. */
   hints?: EndpointHints;
@@ -62,7 +62,7 @@ export interface EndpointSlice {
   endpoints: Endpoint[];
   /** Ports of every endpoint in the slice; at most 100. */
   ports?: EndpointPort[];
-  /** What the addresses are: IPv4, IPv6 or FQDN (deprecated). Cannot be changed. */
+  /** IPv4 or IPv6; FQDN is deprecated, use a service of type ExternalName. Cannot be changed. */
   addressType: string;
 }
 
@@ -75,7 +75,7 @@ export interface EndpointSliceList {
 
 /** A node whose clients should use an endpoint. */
 export interface ForNode {
-  /** Name of the node. */
+  /** Name of the Node object. */
   name: string;
 }
 

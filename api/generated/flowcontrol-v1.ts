@@ -60,19 +60,19 @@ export interface FlowSchemaSpec {
   rules?: PolicyRulesWithSubjects[];
 }
 
-/** The state of a schema. */
+/** What the server found out about a schema. */
 export interface FlowSchemaStatus {
   /** Whether its level exists. */
   conditions?: FlowSchemaCondition[];
 }
 
-/** A group of users. */
+/** A group of users, by its name. */
 export interface GroupSubject {
   /** Name of the group, such as system:masters; * is all. */
   name: string;
 }
 
-/** What happens to requests for which there is no seat. */
+/** What becomes of requests while all seats are taken. */
 export interface LimitResponse {
   /** Queue lets them wait, Reject answers 429 at once. */
   type: string;
@@ -143,13 +143,13 @@ export interface PriorityLevelConfigurationCondition {
   message?: string;
 }
 
-/** Names a priority level. */
+/** Names the priority level that requests go to. */
 export interface PriorityLevelConfigurationReference {
   /** Name of the PriorityLevelConfiguration. */
   name: string;
 }
 
-/** How a level is limited. */
+/** Whether a level has limits, and which. */
 export interface PriorityLevelConfigurationSpec {
   /** Limited by seats, or Exempt from all limits. */
   type: string;
@@ -159,13 +159,13 @@ export interface PriorityLevelConfigurationSpec {
   exempt?: ExemptPriorityLevelConfiguration;
 }
 
-/** The state of a level. */
+/** What the server found out about a level. */
 export interface PriorityLevelConfigurationStatus {
   /** Aspects of its state; none so far. */
   conditions?: PriorityLevelConfigurationCondition[];
 }
 
-/** The queues of a level. */
+/** How requests of a level wait, so that one flow does not hold up the others. */
 export interface QueuingConfiguration {
   /** How many queues there are; more of them keep flows apart better. 64 when left out. */
   queues?: number;
@@ -189,7 +189,7 @@ export interface ResourcePolicyRule {
   namespaces?: string[];
 }
 
-/** A service account. */
+/** A service account, by namespace and name. */
 export interface ServiceAccountSubject {
   /** Namespace of the account. */
   namespace: string;
@@ -201,15 +201,15 @@ export interface ServiceAccountSubject {
 export interface Subject {
   /** User, Group or ServiceAccount. */
   kind: string;
-  /** A user by name. */
+  /** A user by name; for kind User. */
   user?: UserSubject;
-  /** A group by name. */
+  /** A group by name; for kind Group. */
   group?: GroupSubject;
-  /** A service account by namespace and name. */
+  /** A service account by namespace and name; for kind ServiceAccount. */
   serviceAccount?: ServiceAccountSubject;
 }
 
-/** A user. */
+/** A user, by name. */
 export interface UserSubject {
   /** Name of the user; * is all. */
   name: string;

@@ -87,13 +87,13 @@ export interface Condition {
   type: string;
   /** True, False or Unknown. */
   status: string;
-  /** The metadata.generation for which the condition holds; if it is older than the object's, the condition is out of date. */
+  /** The metadata.generation for which this condition was found to hold. */
   observedGeneration?: number;
   /** When the status last changed from one value to another. */
   lastTransitionTime: string;
-  /** Why it changed last, as one CamelCase word for programs; not empty. */
+  /** Why it changed last, as one CamelCase word for programs. */
   reason: string;
-  /** Why it changed last, as a sentence for people; may be empty. */
+  /** Why it changed last, as a sentence for people. */
   message: string;
 }
 
@@ -207,7 +207,7 @@ export interface LabelSelector {
 
 /** One requirement on a label. */
 export interface LabelSelectorRequirement {
-  /** Key of the label. */
+  /** Key of the label, such as app.kubernetes.io/name. */
   key: string;
   /** How the value is compared: In, NotIn, Exists or DoesNotExist. */
   operator: string;
@@ -327,7 +327,7 @@ export type TemplateMeta = Partial<ObjectMeta>;
 export interface OwnerReference {
   /** Kind of the owner, such as ReplicaSet. */
   kind: string;
-  /** Name of the owner. */
+  /** Name of the owner, which cannot be in another namespace. */
   name: string;
   /** Identity of the owner; a new object of the same name is not the owner. */
   uid: string;
@@ -399,7 +399,7 @@ export interface Status {
   kind: 'Status';
   /** Metadata as a list has it; empty most of the time. */
   metadata?: ListMeta;
-  /** Success or Failure. */
+  /** Success or Failure, as the code tells, too. */
   status?: string;
   /** What happened, as a sentence for people. */
   message?: string;
@@ -471,7 +471,7 @@ export interface TableOptions {
   includeObject?: string;
 }
 
-/** One object as cells. */
+/** One object as cells of a table. */
 export interface TableRow {
   /** Values in the order of the columns: strings, numbers, booleans or null. */
   cells: unknown[];
@@ -481,11 +481,11 @@ export interface TableRow {
   object?: unknown;
 }
 
-/** A remark about a row. */
+/** A remark about a row, shown beside its cells. */
 export interface TableRowCondition {
-  /** Why the row is marked, as a sentence for people. */
+  /** Why it changed last, as a sentence for people. */
   message?: string;
-  /** Why the row is marked, as one word for programs. */
+  /** Why it changed last, as one CamelCase word for programs. */
   reason?: string;
   /** True, False or Unknown. */
   status: string;
@@ -521,7 +521,7 @@ export interface UpdateOptions {
   fieldValidation?: string;
 }
 
-/** One line of a watch. */
+/** One line of a watch: what happened, and to which object. */
 export interface WatchEvent {
   /** ADDED, MODIFIED, DELETED, BOOKMARK or ERROR. */
   type: string;

@@ -9,7 +9,7 @@ export type PolicyType = "Ingress" | "Egress";
 export interface HTTPIngressPath {
   /** Path of the request, beginning with /; needed for Exact and Prefix. */
   path?: string;
-  /** Where the requests go. */
+  /** Service or resource that gets the requests. */
   backend: IngressBackend;
   /** Exact compares the whole path, Prefix its parts between slashes, ImplementationSpecific is up to the controller. */
   pathType: string;
@@ -27,7 +27,7 @@ export interface IPAddress {
   kind: 'IPAddress';
   /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
-  /** Who has the address. */
+  /** Which object has the address. */
   spec: IPAddressSpec;
 }
 
@@ -38,7 +38,7 @@ export interface IPAddressList {
   items: IPAddress[];
 }
 
-/** Who has an address. */
+/** Why an address is taken. */
 export interface IPAddressSpec {
   /** Object that the address belongs to, most often a Service. */
   parentRef: ParentReference;
@@ -100,9 +100,9 @@ export interface IngressClassList {
 export interface IngressClassParametersReference {
   /** Group of the kind; left out for the core group. */
   apiGroup?: string;
-  /** Kind of the object. */
+  /** Kind of the object with the settings. */
   kind: string;
-  /** Name of the object. */
+  /** Name of the object with the settings. */
   name: string;
   /** Cluster (the default) or Namespace: whether the object lives in a namespace. */
   scope?: string;
@@ -156,7 +156,7 @@ export interface IngressRuleValue {
   http?: HTTPIngressRuleValue;
 }
 
-/** A service and its port. */
+/** A service of the namespace that gets requests, on one of its ports. */
 export interface IngressServiceBackend {
   /** Name of the service, in the namespace of the Ingress. */
   name: string;
@@ -164,7 +164,7 @@ export interface IngressServiceBackend {
   port?: ServiceBackendPort;
 }
 
-/** Which requests go where. */
+/** Hosts, paths and certificates of an ingress, and who serves it. */
 export interface IngressSpec {
   /** Where requests go that no rule matches; up to the controller when left out. Needed without rules. */
   defaultBackend?: IngressBackend;
@@ -233,7 +233,7 @@ export interface NetworkPolicyPeer {
   ipBlock?: IPBlock;
 }
 
-/** Ports that are allowed. */
+/** Ports that are allowed: one, a range, or all of a protocol. */
 export interface NetworkPolicyPort {
   /** TCP, UDP or SCTP; TCP when left out. */
   protocol?: core_v1.Protocol;
@@ -281,9 +281,9 @@ export interface ServiceCIDR {
   kind: 'ServiceCIDR';
   /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
-  /** The range. */
+  /** The networks that make up the range. */
   spec: ServiceCIDRSpec;
-  /** Whether it can be used. */
+  /** Whether addresses can be taken from it. */
   status: ServiceCIDRStatus;
 }
 

@@ -8,7 +8,7 @@ export type UnhealthyPodEvictionPolicyType = "IfHealthyBudget" | "AlwaysAllow";
 export interface Eviction {
   apiVersion: 'policy/v1';
   kind: 'Eviction';
-  /** Name and namespace of the pod. */
+  /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
   /** How the pod is deleted; its own grace period when left out. */
   deleteOptions?: meta_v1.DeleteOptions;
@@ -60,7 +60,7 @@ export interface PodDisruptionBudgetStatus {
   disruptedPods?: Record<string, string>;
   /** How many pods may be evicted now. */
   disruptionsAllowed: number;
-  /** Pods that are healthy. */
+  /** Pods that are ready and not already on their way out. */
   currentHealthy: number;
   /** Pods that must stay healthy. */
   desiredHealthy: number;

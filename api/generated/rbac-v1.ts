@@ -32,7 +32,7 @@ export interface ClusterRoleBinding {
   kind: 'ClusterRoleBinding';
   /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
-  /** Who gets the rights. */
+  /** Who gets the rights; nobody when empty. */
   subjects?: Subject[];
   /** The ClusterRole; cannot be changed. */
   roleRef: RoleRef;
@@ -82,7 +82,7 @@ export interface RoleBinding {
   kind: 'RoleBinding';
   /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.NamespacedObjectMeta;
-  /** Who gets the rights. */
+  /** Who gets the rights; nobody when empty. */
   subjects?: Subject[];
   /** The Role of this namespace or the ClusterRole; cannot be changed. */
   roleRef: RoleRef;
@@ -99,9 +99,9 @@ export interface RoleBindingList {
 export interface RoleRef {
   /** Group of the role: rbac.authorization.k8s.io. */
   apiGroup: string;
-  /** Role or ClusterRole. */
+  /** Role or ClusterRole; a ClusterRoleBinding can only name the latter. */
   kind: string;
-  /** Name of the role. */
+  /** Name of the role, which need not exist yet. */
   name: string;
 }
 

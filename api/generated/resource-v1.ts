@@ -15,7 +15,7 @@ export type DeviceTolerationOperator = "Exists" | "Equal";
 export interface AllocatedDeviceStatus {
   /** Driver that the device belongs to. */
   driver: string;
-  /** Pool of the device. */
+  /** Pool that the device belongs to. */
   pool: string;
   /** Name of the device in the pool. */
   device: string;
@@ -55,7 +55,7 @@ export interface CapacityRequestPolicy {
   validRange?: CapacityRequestPolicyRange;
 }
 
-/** A range of amounts. */
+/** Amounts from a least to a greatest one, perhaps in steps. */
 export interface CapacityRequestPolicyRange {
   /** Least amount; smaller requests are rounded up to it. */
   min: string;
@@ -131,13 +131,13 @@ export interface DeviceAllocationResult {
 
 /** A property of a device; exactly one field is set. */
 export interface DeviceAttribute {
-  /** A number. */
+  /** The property as a whole number. */
   int?: number;
-  /** True or false. */
+  /** The property as true or false. */
   bool?: boolean;
-  /** Text; at most 64 characters. */
+  /** The property as text; at most 64 characters. */
   string?: string;
-  /** A version as semver.org has it, such as 1.2.3; at most 64 characters. */
+  /** The property as a version of semver.org, such as 1.2.3; at most 64 characters. */
   version?: string;
 }
 
@@ -199,7 +199,7 @@ export interface DeviceClassSpec {
 
 /** Settings for devices; exactly one field is set. */
 export interface DeviceConfiguration {
-  /** Settings that only the driver understands. */
+  /** Settings that are handed to the driver unread. */
   opaque?: OpaqueDeviceConfiguration;
 }
 
@@ -215,7 +215,7 @@ export interface DeviceConstraint {
 
 /** What a device uses up of one counter set. */
 export interface DeviceCounterConsumption {
-  /** Name of the set. */
+  /** Name of the set in the slice's pool. */
   counterSet: string;
   /** How much of each, by name; at most 32. */
   counters: Record<string, Counter>;
@@ -237,7 +237,7 @@ export interface DeviceRequestAllocationResult {
   request: string;
   /** Driver that the device belongs to. */
   driver: string;
-  /** Pool of the device. */
+  /** Pool that the device belongs to. */
   pool: string;
   /** Name of the device in the pool. */
   device: string;
@@ -257,7 +257,7 @@ export interface DeviceRequestAllocationResult {
 
 /** Chooses devices; exactly one field is set. */
 export interface DeviceSelector {
-  /** By an expression. */
+  /** An expression in CEL that must be true of the device. */
   cel?: CELDeviceSelector;
 }
 
@@ -360,25 +360,25 @@ export interface ResourceClaimList {
   items: ResourceClaim[];
 }
 
-/** Who uses a claim. */
+/** An object that may use a claim, most often a pod. */
 export interface ResourceClaimConsumerReference {
-  /** Group of the user; empty for the core group. */
+  /** Group of the object's kind; empty for the core group. */
   apiGroup?: string;
-  /** Plural name of its kind, such as pods. */
+  /** Plural name of the object's kind, such as pods. */
   resource: string;
-  /** Name of the user, in the namespace of the claim. */
+  /** Name of the object, in the namespace of the claim. */
   name: string;
-  /** Identity of the user. */
+  /** Identity of the object; a new one of the same name may not use it. */
   uid: string;
 }
 
-/** Which devices are wanted. */
+/** Devices that pods need; the scheduler finds them. */
 export interface ResourceClaimSpec {
   /** The requests and what must be true of the devices. */
   devices?: DeviceClaim;
 }
 
-/** What a claim has got. */
+/** Which devices a claim has got, and who uses them. */
 export interface ResourceClaimStatus {
   /** The devices; absent until they are allocated. */
   allocation?: AllocationResult;

@@ -52,7 +52,7 @@ export interface CSINode {
   kind: 'CSINode';
   /** Name, labels, annotations and what the server keeps about the object. */
   metadata: meta_v1.ObjectMeta;
-  /** The drivers. */
+  /** The drivers that run on the node. */
   spec: CSINodeSpec;
 }
 
@@ -65,7 +65,7 @@ export interface CSINodeList {
 
 /** One CSI driver on a node. */
 export interface CSINodeDriver {
-  /** Name of the driver, as its CSIDriver object has it. */
+  /** Name under which the driver registered; its CSIDriver object has the same. */
   name: string;
   /** Name by which the driver knows the node. */
   nodeID: string;
@@ -149,7 +149,7 @@ export interface VolumeAttachment {
   metadata: meta_v1.ObjectMeta;
   /** Which volume, to which node. */
   spec: VolumeAttachmentSpec;
-  /** Whether it is attached. */
+  /** Whether it is attached, and what went wrong. */
   status: VolumeAttachmentStatus;
 }
 
@@ -170,11 +170,11 @@ export interface VolumeAttachmentSource {
 
 /** Which volume is attached to which node; cannot be changed. */
 export interface VolumeAttachmentSpec {
-  /** Driver that does it. */
+  /** CSI driver that attaches and detaches, by name. */
   attacher: string;
-  /** The volume. */
+  /** The volume, by the name of its PersistentVolume. */
   source: VolumeAttachmentSource;
-  /** The node. */
+  /** Node that it is attached to. */
   nodeName: string;
 }
 
@@ -211,11 +211,11 @@ export interface VolumeAttributesClassList {
 
 /** What a driver could not do. */
 export interface VolumeError {
-  /** When it was tried. */
+  /** When the driver tried and failed. */
   time?: string;
   /** Why it failed; must not hold secrets. */
   message?: string;
-  /** gRPC status code of the driver; 8 (RESOURCE_EXHAUSTED) makes the node's limit be asked anew. */
+  /** Status code of gRPC from the driver; 8 (RESOURCE_EXHAUSTED) makes the node's limit be asked anew. */
   errorCode?: number;
 }
 

@@ -63,6 +63,14 @@ for (const version of kubectlVersions) {
 
     const explained = await run(['explain', 'pod.spec.containers']);
     t.match(explained.stdout, /KIND:\s+Pod\b[^]*imagePullPolicy\s+<string>/, explained.stderr);
+    t.match(
+      explained.stdout,
+      /DESCRIPTION:[^]*One program with its surroundings[^]*FIELDS:/,
+      'type in words',
+    );
+    t.match(explained.stdout, /name\s+<string> -required-\n\s+Name within the pod/, 'fields in words');
+    if (version !== 'v1.20')
+      t.match(explained.stdout, /enum: Always, IfNotPresent, Never\n\s+When the image is fetched/, 'values');
     const recursive = await run(['explain', 'deployment.spec.strategy', '--recursive']);
     t.match(recursive.stdout, /rollingUpdate\s+<\w+>\s+maxSurge\s+</, recursive.stderr);
 
