@@ -1,6 +1,7 @@
 /** Sends objects and collections in the representation that the client asked for. */
 import type { KubernetesObject } from '../../api/objects.js';
 import type { ListMeta } from '../../api/generated/meta-v1.js';
+import type { PrintedTable } from '../../api/tables/table.js';
 import { encodeMessage } from '../../api/protobuf/encode.js';
 import type { TypeMeta } from '../../api/protobuf/envelope.js';
 import { envelop } from '../../api/protobuf/envelope.js';
@@ -13,7 +14,7 @@ import { apiVersionOf } from '../storage/object-codec.js';
 import type { StoredObject } from '../storage/stored-object.js';
 import type { ResourceRequest, ServedResource } from './context.js';
 import type { ListHead } from './stream-list.js';
-import { streamJsonList, streamProtobufList } from './stream-list.js';
+import { streamJsonList, streamList, streamProtobufList } from './stream-list.js';
 
 /** Objects whose type is not described have no protobuf form; their metadata has. */
 export function representationOf({ exchange, served }: ResourceRequest): Representation {
@@ -43,22 +44,25 @@ export function readIncludeObject(exchange: Exchange): IncludeObject {
   throw new StatusError('BadRequest', `unrecognized includeObject value: ${JSON.stringify(value)}`);
 }
 
-/** Tables are made by code that is loaded when the first client wants one. */
-export async function makeTable(
-  request: ResourceRequest,
+type PrintTable = (
   objects: readonly KubernetesObject[],
+  extra?: { readonly listMeta?: ListMeta; readonly noHeaders?: boolean },
+) => PrintedTable;
+
+/** Tables are made by code that is loaded when the first client wants one. */
+export async function tablePrinter(
+  { served, exchange, parts }: ResourceRequest,
   version: 'v1' | 'v1beta1',
-  extra: { readonly listMeta?: ListMeta; readonly noHeaders?: boolean } = {},
-): Promise<unknown> {
+): Promise<PrintTable> {
   const { tableFor } = await import('../../api/tables/table.js');
-  const { definition, columns } = request.served;
-  return tableFor(definition, objects, {
-    includeObject: readIncludeObject(request.exchange),
+  const { definition, columns } = served;
+  const options = {
+    includeObject: readIncludeObject(exchange),
     ...(columns === undefined ? {} : { columns }),
-    now: request.parts.clock.now(),
+    now: parts.clock.now(),
     version,
-    ...extra,
-  });
+  };
+  return (objects, extra) => tableFor(definition, objects, { ...options, ...extra });
 }
 
 /** Sends an object that was just written, or read with its fields. */
@@ -69,9 +73,10 @@ export async function respondObject(
 ): Promise<void> {
   const { schemaName } = request.served.definition;
   const representation = representationOf(request);
-  if (representation.as === 'table')
-    respondJson(request.exchange, status, await makeTable(request, [object], representation.version));
-  else await respondPlain(request, status, representation, { schemaName, value: object });
+  if (representation.as === 'table') {
+    const print = await tablePrinter(request, representation.version);
+    respondJson(request.exchange, status, print([object]));
+  } else await respondPlain(request, status, representation, { schemaName, value: object });
 }
 
 /** Sends an object of another type than the resource: a Scale. Whoever wants it as a Table gets the object. */
@@ -144,22 +149,28 @@ export async function respondList(
         });
       return;
     case 'table': {
-      const objects = items.map((item) => item.object);
-      const table = await makeTable(request, objects, representation.version, { listMeta: head });
-      respondJson(exchange, 200, table);
+      const print = await tablePrinter(request, representation.version);
+      await streamList(exchange, print([], { listMeta: head }), items, ({ object }) =>
+        JSON.stringify(print([object], { noHeaders: true }).rows[0]),
+      );
       return;
     }
-    case 'metadata':
-      await respondValue(exchange, 200, representation.format, {
-        schema: parts.schema,
-        schemaName: `${partialMetadataName}List`,
-        value: {
-          kind: 'PartialObjectMetadataList',
-          apiVersion: 'meta.k8s.io/v1',
-          metadata: head,
-          items: items.map((item) => partialMetadata(item.object)),
-        },
-      });
+    case 'metadata': {
+      const list = {
+        kind: 'PartialObjectMetadataList',
+        apiVersion: 'meta.k8s.io/v1',
+        metadata: head,
+        items: [],
+      };
+      if (representation.format === 'json')
+        await streamList(exchange, list, items, ({ object }) => JSON.stringify(partialMetadata(object)));
+      else
+        await respondValue(exchange, 200, representation.format, {
+          schema: parts.schema,
+          schemaName: `${partialMetadataName}List`,
+          value: { ...list, items: items.map((item) => partialMetadata(item.object)) },
+        });
+    }
   }
 }
 

@@ -36,6 +36,25 @@ export async function streamJsonList(
   }
 }
 
+/**
+ * A list whose items are made for this request: rows of a table, metadata alone. They are made as the connection takes them.
+ * The last field of `around` is an empty array that stands for the items.
+ */
+export async function streamList(
+  exchange: Exchange,
+  around: object,
+  items: readonly StoredObject[],
+  print: (item: StoredObject) => string,
+): Promise<void> {
+  await streamParts(exchange, jsonType, parts(), sum(items.map((item) => item.record.value.byteLength)));
+
+  function* parts(): Generator<Uint8Array> {
+    yield Buffer.from(JSON.stringify(around).slice(0, -2));
+    for (const [index, item] of items.entries()) yield Buffer.from((index > 0 ? ',' : '') + print(item));
+    yield Buffer.from(']}');
+  }
+}
+
 /** The length of a protobuf list stands before it: all items are encoded before the first is sent. */
 export async function streamProtobufList(
   exchange: Exchange,

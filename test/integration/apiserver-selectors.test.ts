@@ -114,6 +114,25 @@ await t.test('a watch of one node sees its pods come, change and go, and no othe
   );
 });
 
+await t.test('large tables and lists of metadata hold what the list holds', async (t) => {
+  const names = namesOf((await request('GET', '/api/v1/pods')).json);
+  const as = async (what: string): Promise<JsonObject> =>
+    (
+      await request('GET', '/api/v1/pods', undefined, {
+        headers: { accept: `application/json;as=${what};v=v1;g=meta.k8s.io` },
+      })
+    ).json;
+  const table = await as('Table');
+  t.strictSame(
+    listOf(table['rows']).map((row) => nameOf(row['object'])),
+    names,
+  );
+  t.ok(listOf(table['columnDefinitions']).length > 4);
+  const metadata = await as('PartialObjectMetadataList');
+  t.strictSame(namesOf(metadata), names);
+  t.equal(metadata['kind'], 'PartialObjectMetadataList');
+});
+
 await t.test('nothing went wrong on the way', async (t) => {
   t.strictSame(fixture.errors, []);
 });
