@@ -34,6 +34,8 @@ export interface StatusErrorOptions {
   readonly cause?: unknown;
   /** Overrides the code that belongs to the reason. */
   readonly code?: number;
+  /** Where a list that has expired can go on nevertheless. */
+  readonly continueToken?: string;
 }
 
 export class StatusError extends Error {
@@ -41,19 +43,21 @@ export class StatusError extends Error {
   readonly reason: StatusReason;
   readonly code: number;
   readonly details: StatusDetails | undefined;
+  readonly continueToken: string | undefined;
 
   constructor(reason: StatusReason, message: string, options: StatusErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.reason = reason;
     this.code = options.code ?? statusReasons[reason];
     this.details = options.details;
+    this.continueToken = options.continueToken;
   }
 
   toStatus(): Status {
     return {
       apiVersion: 'v1',
       kind: 'Status',
-      metadata: {},
+      metadata: this.continueToken === undefined ? {} : { continue: this.continueToken },
       status: 'Failure',
       message: this.message,
       reason: this.reason,
@@ -69,6 +73,7 @@ export class StatusError extends Error {
     return new StatusError(reason, status.message ?? `the server answered ${String(httpCode)}`, {
       code: status.code ?? httpCode,
       ...(status.details === undefined ? {} : { details: status.details }),
+      ...(status.metadata?.continue === undefined ? {} : { continueToken: status.metadata.continue }),
     });
   }
 }

@@ -1,5 +1,5 @@
 import type * as core from '../generated/core-v1.js';
-import { all, define } from './define.js';
+import { all, define, resourceVerbs } from './define.js';
 
 export const pods = define<core.Pod>('core/v1', 'namespaced', 'Pod', {
   plural: 'pods',
@@ -51,6 +51,7 @@ export const namespaces = define<core.Namespace>('core/v1', 'cluster', 'Namespac
   plural: 'namespaces',
   shortNames: ['ns'],
   subresources: ['status', 'finalize'],
+  verbs: resourceVerbs.filter((verb) => verb !== 'deletecollection'),
 });
 export const persistentVolumes = define<core.PersistentVolume>('core/v1', 'cluster', 'PersistentVolume', {
   plural: 'persistentvolumes',

@@ -4,13 +4,11 @@ import { notFound } from '../../api/status-error.js';
 import type { Handler, ResourceRequest } from '../handlers/context.js';
 import { respondList, respondStored } from '../handlers/represent.js';
 import { readSelection } from '../handlers/selection.js';
-import { addWarning } from '../http/respond.js';
 import { subjectOf } from '../storage/error-subject.js';
 import { ObjectCodec } from '../storage/object-codec.js';
 import { StoredObject } from '../storage/stored-object.js';
 import type { ComponentProbe } from './probe-component.js';
 
-const deprecation = 'v1 ComponentStatus is deprecated in v1.19+';
 const controlPlane = [
   { name: 'controller-manager', port: 10257 },
   { name: 'scheduler', port: 10259 },
@@ -20,7 +18,6 @@ const storeName = 'etcd-0';
 /** GET and LIST; there is nothing to write or watch. */
 export const componentStatusHandlers: Readonly<Record<string, Handler>> = {
   list: async (request) => {
-    addWarning(request.exchange, deprecation);
     const selection = readSelection(request);
     const names = [...controlPlane.map(({ name }) => name), storeName];
     const items = await Promise.all(names.map((name) => statusOf(request, name)));
@@ -28,7 +25,6 @@ export const componentStatusHandlers: Readonly<Record<string, Handler>> = {
     await respondList(request, selected as StoredObject[], { resourceVersion: '' });
   },
   get: async (request) => {
-    addWarning(request.exchange, deprecation);
     const { path, served } = request;
     const found = await statusOf(request, path.name);
     if (found === undefined) throw notFound(subjectOf(served.definition), path.name);

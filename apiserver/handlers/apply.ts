@@ -4,7 +4,7 @@ import { unmanagedFields } from '../../api/apply/unmanaged-fields.js';
 import type { KubernetesObject } from '../../api/objects.js';
 import { conflict, isStatusError, StatusError } from '../../api/status-error.js';
 import type { RequestBody } from '../http/body.js';
-import { parseJsonBody, parseYamlText, readBody } from '../http/body.js';
+import { parseJsonBody, parseYamlBody, readBody } from '../http/body.js';
 import { subjectOf } from '../storage/error-subject.js';
 import type { ResourceRequest } from './context.js';
 import { createFromClient } from './create.js';
@@ -31,9 +31,7 @@ export async function readConfiguration(request: ResourceRequest): Promise<Confi
   const bytes = await readBody(request.exchange.body);
   if (bytes.length === 0) throw emptyBody();
   // Most clients send JSON, which is read much faster.
-  const body: RequestBody = isJsonObjectText(bytes)
-    ? parseJsonBody(bytes)
-    : { value: await parseYamlText(bytes.toString()) };
+  const body: RequestBody = isJsonObjectText(bytes) ? parseJsonBody(bytes) : await parseYamlBody(bytes);
   const { value } = body;
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new StatusError('BadRequest', 'error decoding YAML: the configuration is not an object');

@@ -2,17 +2,19 @@
 import { isStatusError } from '../../api/status-error.js';
 import type { Handler } from './context.js';
 import { deleteObject, readDeleteOptions } from './delete.js';
+import { collect } from './list.js';
+import { readListPlan } from './list-plan.js';
 import { respondList } from './represent.js';
 import { readSelection } from './selection.js';
 
 const parallel = 16;
 
 export const handleDeleteCollection: Handler = async (request) => {
-  const { served, path, exchange } = request;
+  const { path, exchange } = request;
   const selection = readSelection(request);
+  const plan = readListPlan(exchange);
   const options = await readDeleteOptions(request);
-  const { items, revision } = await served.storage.list({ namespace: path.namespace }, exchange.signal);
-  const selected = items.filter((item) => !selection.selective || selection.matches(item));
+  const { items: selected, head } = await collect(request, selection, plan);
   for (let start = 0; start < selected.length; start += parallel) {
     await Promise.all(
       selected.slice(start, start + parallel).map(async ({ object }) => {
@@ -26,5 +28,5 @@ export const handleDeleteCollection: Handler = async (request) => {
       }),
     );
   }
-  await respondList(request, selected, { resourceVersion: String(revision) });
+  await respondList(request, selected, head);
 };

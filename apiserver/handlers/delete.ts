@@ -1,14 +1,15 @@
 /** DELETE of one object. */
 import type { DeleteOptions } from '../../api/generated/meta-v1.js';
 import type { KubernetesObject } from '../../api/objects.js';
-import { conflict, StatusError } from '../../api/status-error.js';
+import type { Violations } from '../../api/field-path.js';
+import { conflict } from '../../api/status-error.js';
 import { respondStatus } from '../http/respond.js';
 import { subjectOf } from '../storage/error-subject.js';
 import type { Handler, ResourceRequest } from './context.js';
 import { decideDeletion } from './deletion.js';
 import { readSubresourceObject } from './read-object.js';
 import { respondObject } from './represent.js';
-import { readDryRun, readInteger } from './request-options.js';
+import { checkDryRun, checkOptions, readBoolean, readDryRun, readSignedInteger } from './request-options.js';
 
 export const handleDelete: Handler = async (request) => {
   const { served, path } = request;
@@ -32,28 +33,30 @@ export async function readDeleteOptions({
     'meta/v1.DeleteOptions',
   );
   const options: Partial<DeleteOptions> = { ...body };
-  const grace = readInteger(exchange, 'gracePeriodSeconds');
+  const grace = readSignedInteger(exchange, 'gracePeriodSeconds');
   if (grace !== undefined) options.gracePeriodSeconds ??= grace;
   const policy = exchange.query.get('propagationPolicy');
   if (policy !== null && policy !== '') options.propagationPolicy ??= policy;
-  const orphan = exchange.query.get('orphanDependents');
-  if (orphan !== null && orphan !== '') options.orphanDependents ??= orphan === 'true';
+  const orphan = readBoolean(exchange, 'orphanDependents');
+  if (orphan !== undefined) options.orphanDependents ??= orphan;
   if (readDryRun(exchange)) options.dryRun = ['All'];
-  checkPolicy(options);
+  checkOptions('DeleteOptions', (violations) => {
+    checkDeleteOptions(options, violations);
+  });
   return options;
 }
 
-function checkPolicy({ propagationPolicy, orphanDependents, dryRun = [] }: Partial<DeleteOptions>): void {
-  const problem =
-    propagationPolicy !== undefined && orphanDependents !== undefined
-      ? 'orphanDependents and deletionPropagation cannot be both set'
-      : propagationPolicy !== undefined && !policies.includes(propagationPolicy)
-        ? `propagationPolicy: Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: ${policies.map((one) => JSON.stringify(one)).join(', ')}`
-        : dryRun.some((value) => value !== 'All')
-          ? 'dryRun: Unsupported value: supported values: "All"'
-          : undefined;
-  if (problem !== undefined)
-    throw new StatusError('Invalid', `DeleteOptions.meta.k8s.io "" is invalid: ${problem}`);
+function checkDeleteOptions(options: Partial<DeleteOptions>, violations: Violations): void {
+  const { propagationPolicy, orphanDependents, dryRun = [] } = options;
+  if (propagationPolicy !== undefined && orphanDependents !== undefined)
+    violations.invalid(
+      'propagationPolicy',
+      propagationPolicy,
+      'orphanDependents and deletionPropagation cannot be both set',
+    );
+  if (propagationPolicy !== undefined && !policies.includes(propagationPolicy))
+    violations.notSupported('propagationPolicy', propagationPolicy, [...policies, 'nil']);
+  checkDryRun(dryRun, violations);
 }
 
 /** Deletes one object of the request's namespace, or begins to. Returns it as it is then, or was last. */

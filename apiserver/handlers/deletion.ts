@@ -51,8 +51,11 @@ function graceOf(strategy: Strategy, current: KubernetesObject, options: Partial
   if (deletionGracePeriodSeconds === 0) return { kind: 'now' };
   // A second DELETE may shorten the time that the first one gave, never lengthen it.
   const wanted = options.gracePeriodSeconds;
-  if (wanted === undefined || wanted >= deletionGracePeriodSeconds) return { kind: 'pending' };
-  return wanted <= 0 ? { kind: 'now' } : { kind: 'wait', seconds: wanted };
+  if (wanted === undefined) return { kind: 'pending' };
+  // A negative period asks for the shortest one that still lets the kubelet end the containers.
+  const seconds = wanted < 0 ? 1 : wanted;
+  if (seconds >= deletionGracePeriodSeconds) return { kind: 'pending' };
+  return seconds === 0 ? { kind: 'now' } : { kind: 'wait', seconds };
 }
 
 function mark(strategy: Strategy, object: KubernetesObject, seconds: number, nowMs: number): void {

@@ -4,13 +4,13 @@ import type { ObjectPage } from '../storage/resource-storage.js';
 import { StoreError } from '../storage/store.js';
 import type { StoredObject } from '../storage/stored-object.js';
 import type { Handler, ResourceRequest } from './context.js';
-import { decodeContinue, encodeContinue } from './continue-token.js';
-import type { ContinuePoint } from './continue-token.js';
+import { encodeContinue, latestRevision } from './continue-token.js';
+import { readListPlan } from './list-plan.js';
+import type { ListPlan } from './list-plan.js';
 import { waitForRevision } from './wait-for-revision.js';
 import { turnOfOthers } from './stream-list.js';
 import type { ListHead } from './stream-list.js';
 import { respondList } from './represent.js';
-import { readInteger, readResourceVersion } from './request-options.js';
 import type { Selection } from './selection.js';
 import { readSelection } from './selection.js';
 
@@ -21,68 +21,26 @@ const matchedAtOnce = 64;
 
 export const handleList: Handler = async (request) => {
   const selection = readSelection(request);
-  const plan = readPlan(request);
+  const plan = readListPlan(request.exchange);
   const { items, head } = await collect(request, selection, plan);
   await respondList(request, items, head);
 };
 
-/** Which revision is read, and how much of it. */
-interface ListPlan {
-  readonly limit: number | undefined;
-  readonly from: ContinuePoint | undefined;
-  /** Exactly this revision; undefined for the newest. */
-  readonly revision: number | undefined;
-  /** At least this revision. */
-  readonly notOlderThan: number | undefined;
-}
-
-function readPlan({ exchange }: ResourceRequest): ListPlan {
-  const limit = readInteger(exchange, 'limit');
-  const token = exchange.query.get('continue') ?? '';
-  const version = readResourceVersion(exchange);
-  const match = exchange.query.get('resourceVersionMatch') ?? '';
-  const base = { limit: limit === 0 ? undefined : limit };
-  if (token !== '') {
-    if (version !== undefined && version !== 0)
-      throw new StatusError('BadRequest', 'specifying resource version is not allowed when using continue');
-    const from = decodeContinue(token);
-    return { ...base, from, revision: from.revision, notOlderThan: undefined };
-  }
-  if (match !== '' && match !== 'Exact' && match !== 'NotOlderThan')
-    throw new StatusError(
-      'BadRequest',
-      `resourceVersionMatch: Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan", ""`,
-    );
-  if (match !== '' && version === undefined)
-    throw new StatusError(
-      'BadRequest',
-      'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
-    );
-  if (match === 'Exact' && version === 0)
-    throw new StatusError(
-      'BadRequest',
-      'resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
-    );
-  // A version with a limit and nothing else said means exactly that version.
-  const exact = match === 'Exact' || (match === '' && base.limit !== undefined && version !== 0);
-  return {
-    ...base,
-    from: undefined,
-    revision: exact ? version : undefined,
-    notOlderThan: exact ? undefined : version,
-  };
-}
-
-interface Collected {
+export interface Collected {
   readonly items: readonly StoredObject[];
   readonly head: ListHead;
 }
 
-async function collect(request: ResourceRequest, selection: Selection, plan: ListPlan): Promise<Collected> {
+/** The objects that a list shows. Throws Expired, Timeout. */
+export async function collect(
+  request: ResourceRequest,
+  selection: Selection,
+  plan: ListPlan,
+): Promise<Collected> {
   const { served, path } = request;
   const prefix = served.storage.layout.prefix(path.namespace);
   const items: StoredObject[] = [];
-  let start = plan.from === undefined ? undefined : prefix + plan.from.start;
+  let start = plan.start === undefined ? undefined : prefix + plan.start;
   let revision = plan.revision;
   for (;;) {
     const wanted = plan.limit === undefined ? undefined : plan.limit - items.length;
@@ -149,9 +107,11 @@ async function readPage(
     }
     return page;
   } catch (error) {
-    if (error instanceof StoreError && error.code === 'compacted' && plan.from !== undefined)
-      throw expiredContinue(error);
-    throw error;
+    if (!(error instanceof StoreError && error.code === 'compacted')) throw error;
+    if (plan.start !== undefined) throw expiredContinue(plan.start, error);
+    throw new StatusError('Expired', 'The resourceVersion for the provided list is too old.', {
+      cause: error,
+    });
   }
 }
 
@@ -180,10 +140,11 @@ async function readCached(
   );
 }
 
-function expiredContinue(cause: StoreError): StatusError {
+/** The rest can still be had, from the state as it is now: the client decides whether that is good enough. */
+function expiredContinue(start: string, cause: StoreError): StatusError {
   return new StatusError(
     'Expired',
-    'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.',
-    { cause },
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
+    { cause, continueToken: encodeContinue({ revision: latestRevision, start }) },
   );
 }

@@ -5,7 +5,7 @@ import { StatusError } from '../../api/status-error.js';
 import { mediaTypeOf, parseJsonBody, readBody } from '../http/body.js';
 import type { Handler, ResourceRequest } from './context.js';
 import { applyPatchType } from './field-management.js';
-import { decodeResource } from './read-object.js';
+import { decodeResource, reportProblems } from './read-object.js';
 import { respondObject } from './represent.js';
 import { readDryRun } from './request-options.js';
 import { changeObject, scopeOf } from './update.js';
@@ -53,13 +53,17 @@ function patchedObject(
  * Throws UnsupportedMediaType and BadRequest.
  */
 export async function readPatch(
-  { exchange }: ResourceRequest,
+  request: ResourceRequest,
   described: DescribedName | undefined,
 ): Promise<ApplyPatch> {
+  const { exchange } = request;
   const type = mediaTypeOf(exchange);
   const supported = described === undefined ? patchTypes : [...patchTypes, strategicPatchType];
   if (!supported.includes(type)) throw unsupported(type, supported);
-  const patch = parseJsonBody(await readBody(exchange.body)).value;
+  const body = parseJsonBody(await readBody(exchange.body));
+  const patch = body.value;
+  // The fields of the result are looked at when it is there; keys that stood twice are visible only here.
+  reportProblems(request, [], body);
   switch (type) {
     case 'application/json-patch+json': {
       const { applyJsonPatch } = await import('../../api/patch/json-patch.js');

@@ -2,13 +2,7 @@
 import type { KubernetesObject } from '../../api/objects.js';
 import { decodeProtobuf } from '../../api/protobuf/envelope.js';
 import type { ResourceDefinition } from '../../api/resources.js';
-import {
-  decodeObject,
-  duplicateFieldProblem,
-  strictDecodingError,
-  unknownFieldProblem,
-} from '../../api/schema/decode.js';
-import { findDuplicateKeys } from '../../api/schema/duplicate-keys.js';
+import { decodeObject, strictDecodingError, unknownFieldProblem } from '../../api/schema/decode.js';
 import type { Schema } from '../../api/schema/model.js';
 import { StatusError } from '../../api/status-error.js';
 import type { RequestBody } from '../http/body.js';
@@ -41,12 +35,10 @@ export function emptyBody(): StatusError {
 
 /** Decodes what a client sent, or what a patch made, as the kind of the resource. */
 export function decodeResource(request: ResourceRequest, body: RequestBody): KubernetesObject {
-  const { exchange, served } = request;
-  const { definition } = served;
+  const { definition } = request.served;
   const value = requireKind(body.value, definition);
-  const { object, unknownFields } = served.type.read(value);
-  const duplicates = body.jsonText === undefined ? [] : duplicatesIn(exchange, body.jsonText);
-  reportProblems(exchange, definition, unknownFields, duplicates);
+  const { object, unknownFields } = request.served.type.read(value);
+  reportProblems(request, unknownFields, body);
   object.kind = definition.kind;
   object.apiVersion = apiVersionOf(definition);
   // The description marks metadata as always there, and the name as optional: it may be generated.
@@ -55,28 +47,18 @@ export function decodeResource(request: ResourceRequest, body: RequestBody): Kub
   return object;
 }
 
-/** Searching costs a pass over the text, so it is done only when somebody wants to know. */
-function duplicatesIn(exchange: Exchange, jsonText: string): readonly string[] {
-  return readFieldValidation(exchange) === 'Ignore' ? [] : findDuplicateKeys(jsonText);
-}
-
-function reportProblems(
-  exchange: Exchange,
-  definition: ResourceDefinition,
+/** Says what of a body got lost: fields that nobody knows, keys that stood twice. Throws BadRequest if that is wanted. */
+export function reportProblems(
+  { exchange, served: { definition } }: ResourceRequest,
   unknownFields: readonly string[],
-  duplicates: readonly string[],
+  { duplicates }: Pick<RequestBody, 'duplicates'>,
 ): void {
-  if (unknownFields.length === 0 && duplicates.length === 0) return;
-  const problems = [...duplicates.map(duplicateFieldProblem), ...unknownFields.map(unknownFieldProblem)];
-  switch (readFieldValidation(exchange)) {
-    case 'Ignore':
-      return;
-    case 'Warn':
-      for (const problem of problems) addWarning(exchange, problem);
-      return;
-    case 'Strict':
-      throw strictDecodingError(definition.kind, definition.version, problems);
-  }
+  const wanted = readFieldValidation(exchange);
+  if (wanted === 'Ignore') return;
+  const problems = [...(duplicates?.() ?? []), ...unknownFields.map(unknownFieldProblem)];
+  if (problems.length === 0) return;
+  if (wanted === 'Strict') throw strictDecodingError(definition.kind, definition.version, problems);
+  for (const problem of problems) addWarning(exchange, problem);
 }
 
 /** The body's apiVersion and kind must be those of the URL; either may be left out. */
@@ -99,7 +81,10 @@ function requireKind(value: unknown, definition: ResourceDefinition): Record<str
   return object;
 }
 
-/** Reads a body that is no resource of its own: a Binding, a Scale, DeleteOptions. Undefined when it is empty. */
+/**
+ * Reads a body that is no resource of its own: a Binding, a Scale, DeleteOptions. Undefined when it is empty. Where it
+ * says what it is, it must be that. Throws BadRequest.
+ */
 export async function readSubresourceObject<T>(
   exchange: Exchange,
   schema: Schema,
@@ -107,7 +92,15 @@ export async function readSubresourceObject<T>(
 ): Promise<T | undefined> {
   const body = await readObjectBody(exchange, (bytes) => decodeProtobuf(schema, bytes, schemaName));
   if (body === undefined) return undefined;
-  if (typeof body.value !== 'object' || body.value === null)
+  if (typeof body.value !== 'object' || body.value === null || Array.isArray(body.value))
     throw new StatusError('BadRequest', 'the body of the request is not an object');
+  const [packageId = '', expected = ''] = schemaName.split('.');
+  const version = packageId.slice(packageId.indexOf('/') + 1);
+  const { kind = expected } = body.value as { readonly kind?: unknown };
+  if (kind !== expected && kind !== '')
+    throw new StatusError(
+      'BadRequest',
+      `${String(kind)} in version "${version}" cannot be handled as a ${expected}`,
+    );
   return decodeObject<T>(schema, schemaName, body.value, { fill: false }).object;
 }

@@ -63,8 +63,12 @@ export function scopeOf({ path, served }: ResourceRequest): UpdateScope {
 }
 
 function checkName({ path }: ResourceRequest, object: KubernetesObject): void {
-  if (object.metadata.name === '') object.metadata.name = path.name;
-  else if (object.metadata.name !== path.name)
+  if (object.metadata.name === '')
+    throw new StatusError(
+      'BadRequest',
+      `the name of the object (${path.name} based on URL) was undeterminable: name must be provided`,
+    );
+  if (object.metadata.name !== path.name)
     throw new StatusError(
       'BadRequest',
       `the name of the object (${object.metadata.name}) does not match the name on the URL (${path.name})`,

@@ -13,13 +13,14 @@ import type { ResourceEvent } from '../storage/resource-storage.js';
 import type { KubernetesObject } from '../../api/objects.js';
 import type { Handler, ResourceRequest } from './context.js';
 import { Deadline } from '../../common/deadline.js';
-import { readBoolean, readInteger, readResourceVersion } from './request-options.js';
 import { waitForRevision } from './wait-for-revision.js';
 import { selectEvent } from './select-event.js';
 import type { Selection } from './selection.js';
 import { readSelection } from './selection.js';
 import { createWatchLines } from './watch-lines.js';
 import type { WatchLines } from './watch-lines.js';
+import { readWatchOptions } from './watch-options.js';
+import type { WatchOptions } from './watch-options.js';
 
 /** A watch without timeoutSeconds ends after this time, or up to twice of it: clients come back spread out. */
 const defaultTimeoutMs = 30 * 60 * 1000;
@@ -28,55 +29,19 @@ const bookmarkIntervalMs = 60 * 1000;
 const burstGapMs = 10;
 const burstWrites = 3;
 
-interface WatchOptions {
-  readonly timeoutMs: number;
-  readonly bookmarks: boolean;
-  /** Begin with the state as it is. */
-  readonly initialEvents: boolean;
-  /** And say when it was complete. */
-  readonly marksInitialEnd: boolean;
-  /** Undefined for now; 0 for whatever the cache has. */
-  readonly revision: number | undefined;
-}
-
 export const handleWatch: Handler = async (request) => {
-  const options = readWatchOptions(request);
+  const options = readWatchOptions(request.exchange);
   const selection = readSelection(request);
   const lines = await createWatchLines(request);
   const { clock, stopping } = request.parts;
-  const deadline = new Deadline(clock, options.timeoutMs, request.exchange.signal, stopping);
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs * (1 + Math.random());
+  const deadline = new Deadline(clock, timeoutMs, request.exchange.signal, stopping);
   try {
     await new WatchSession(request, { options, selection, lines, signal: deadline.signal }).run();
   } finally {
     deadline.clear();
   }
 };
-
-function readWatchOptions({ exchange }: ResourceRequest): WatchOptions {
-  const seconds = readInteger(exchange, 'timeoutSeconds');
-  const bookmarks = readBoolean(exchange, 'allowWatchBookmarks') ?? false;
-  const sendInitial = readBoolean(exchange, 'sendInitialEvents');
-  const match = exchange.query.get('resourceVersionMatch') ?? '';
-  const revision = readResourceVersion(exchange);
-  if (sendInitial !== undefined && match !== 'NotOlderThan')
-    throw new StatusError(
-      'Invalid',
-      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    );
-  if (sendInitial === undefined && match !== '')
-    throw new StatusError(
-      'Invalid',
-      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-    );
-  return {
-    timeoutMs:
-      seconds === undefined || seconds === 0 ? defaultTimeoutMs * (1 + Math.random()) : seconds * 1000,
-    bookmarks,
-    initialEvents: sendInitial ?? (revision === undefined || revision === 0),
-    marksInitialEnd: sendInitial === true && bookmarks,
-    revision,
-  };
-}
 
 class WatchSession {
   readonly #request: ResourceRequest;

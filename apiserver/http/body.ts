@@ -1,16 +1,19 @@
 /** Reads request bodies: bounded; JSON, YAML or protobuf. */
 import type { Readable } from 'node:stream';
 import { protobufType } from '../../api/protobuf/envelope.js';
+import { duplicateFieldProblem } from '../../api/schema/decode.js';
+import { findDuplicateKeys } from '../../api/schema/duplicate-keys.js';
 import { StatusError } from '../../api/status-error.js';
 import type { Exchange } from './exchange.js';
+import { parseJson } from './parse-json.js';
 
 /** Kubernetes' limit, too: larger objects do not fit into etcd anyway. */
 export const maxBodyBytes = 3 * 1024 * 1024;
 
 export interface RequestBody {
   readonly value: unknown;
-  /** The JSON text, where the client sent JSON: duplicate keys are only visible here. */
-  readonly jsonText?: string;
+  /** Problems with keys that stand twice in one object, of which the value shows the last only; a pass over the text. */
+  readonly duplicates?: () => readonly string[];
 }
 
 /** The media type alone, lower-case, without parameters. */
@@ -79,33 +82,17 @@ export async function readObjectBody(
   const bytes = await readBody(exchange.body);
   if (bytes.length === 0) return undefined;
   if (asProtobuf !== undefined) return { value: asProtobuf(bytes) };
-  return yamlTypes.has(type) ? { value: await parseYamlText(bytes.toString()) } : parseJsonBody(bytes);
+  return yamlTypes.has(type) ? parseYamlBody(bytes) : parseJsonBody(bytes);
 }
 
 /** Parses JSON. Throws BadRequest. */
 export function parseJsonBody(bytes: Buffer): RequestBody {
-  const jsonText = bytes.toString();
-  try {
-    return { value: JSON.parse(jsonText) as unknown, jsonText };
-  } catch (cause) {
-    throw new StatusError(
-      'BadRequest',
-      `the object provided is unrecognized (must be of type JSON or YAML): ${messageOf(cause)}`,
-      { cause },
-    );
-  }
+  const { value, text } = parseJson(bytes);
+  return { value, duplicates: () => findDuplicateKeys(text).map(duplicateFieldProblem) };
 }
 
-/** Parses YAML (and so JSON). The parser is loaded when the first client sends YAML. */
-export async function parseYamlText(text: string): Promise<unknown> {
-  const yaml = await import('yaml');
-  try {
-    return yaml.parse(text, { maxAliasCount: 100 }) as unknown;
-  } catch (cause) {
-    throw new StatusError('BadRequest', `yaml: ${messageOf(cause)}`, { cause });
-  }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Parses YAML (and so JSON). The parser is loaded when the first client sends YAML. Throws BadRequest. */
+export async function parseYamlBody(bytes: Buffer): Promise<RequestBody> {
+  const { parseYaml } = await import('./parse-yaml.js');
+  return parseYaml(bytes);
 }
