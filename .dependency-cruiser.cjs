@@ -78,7 +78,7 @@ module.exports = {
       from: { path: '^apiserver/storage/backends/([^/]+)/' },
       to: {
         path: '^(api|client|apiserver)/',
-        pathNot: '^apiserver/storage/((store|read-range)\\.ts|backends/(multiversion|$1)/)',
+        pathNot: '^apiserver/storage/((store|read-range)\\.ts|record-file/|backends/(multiversion|$1)/)',
       },
     },
     {

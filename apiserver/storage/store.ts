@@ -17,6 +17,8 @@ export interface StoredRecord {
   readonly createRevision: number;
   /** Revision of the last write of the key. */
   readonly modRevision: number;
+  /** Milliseconds since the epoch after which it is removed; absent when never, or when the engine does not say. */
+  readonly expiresAtMs?: number;
 }
 
 export type StoreEvent =
@@ -73,7 +75,23 @@ export interface StoreStatus {
   readonly revision: number;
   /** Reads and watches before this revision fail with `compacted`. 0 when nothing was compacted. */
   readonly compactRevision: number;
+  /** What the store takes on its disk. */
   readonly sizeBytes: number;
+  /** Records that are there now, and the bytes of their values; absent when the engine does not say. */
+  readonly keys?: number;
+  readonly liveBytes?: number;
+  /** Absent when all is well. */
+  readonly problem?: StoreProblem;
+}
+
+/** What is wrong with a store that still answers reads and watches. It clears up by itself when its cause does. */
+export interface StoreProblem {
+  /** `refusing-writes`: writes are answered `unavailable`. `slow`: they are taken and wait long. */
+  readonly kind: 'refusing-writes' | 'slow';
+  /** Milliseconds since the epoch. */
+  readonly sinceMs: number;
+  /** One sentence for people: what, where, for how long. */
+  readonly message: string;
 }
 
 export interface Store {
@@ -124,7 +142,7 @@ export type StoreErrorCode =
   | 'compacted'
   /** The revision asked for does not exist yet. */
   | 'future-revision'
-  /** The engine cannot be reached or refuses (disk full, no leader); a write may be tried again. */
+  /** The engine cannot be reached or refuses (disk full, no leader): nothing was done, and it may be tried again. */
   | 'unavailable'
   /** It is not known whether the write was applied. */
   | 'ambiguous'

@@ -22,20 +22,25 @@ class GatedJournal implements Journal {
       this.groups.push({ entries, commit: resolve, fail: reject });
     });
   }
+  recoveries: (() => void)[] = [];
+  recover(): Promise<void> {
+    return new Promise((resolve) => this.recoveries.push(resolve));
+  }
   readonly compact = forgetfulJournal.compact.bind(forgetfulJournal);
   readonly sizeBytes = forgetfulJournal.sizeBytes.bind(forgetfulJournal);
   readonly close = forgetfulJournal.close.bind(forgetfulJournal);
 }
 
-function gatedStore(): { store: MultiVersionStore; journal: GatedJournal } {
+function gatedStore(): { store: MultiVersionStore; journal: GatedJournal; clock: ManualClock } {
   const journal = new GatedJournal();
+  const clock = new ManualClock();
   const store = new MultiVersionStore(new MultiVersionState(), {
     backend: 'memory',
     journal,
     log: silentLogger,
-    clock: new ManualClock(),
+    clock,
   });
-  return { store, journal };
+  return { store, journal, clock };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -91,28 +96,93 @@ void t.test('writes gather while a group is on its way', async (t) => {
   await store.close();
 });
 
-void t.test('after a failed commit no write is accepted, and reads show what was durable', async (t) => {
-  const { store, journal } = gatedStore();
-  const good = store.create('/good', bytes(''));
+const outcome = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.catch((error: unknown) => (error instanceof StoreError ? error.code : error));
+
+void t.test(
+  'a failed commit: writes are refused, reads go on, and it ends when the disk is well',
+  async (t) => {
+    const { store, journal, clock } = gatedStore();
+    const good = store.create('/good', bytes(''));
+    await turn();
+    journal.groups[0]?.commit();
+    await good;
+    const failing = outcome(store.create('/failing', bytes('')));
+    await turn();
+    const queued = outcome(store.create('/queued', bytes('')));
+    journal.groups[1]?.fail(new StoreError('ambiguous', 'the disk failed'));
+    t.equal(await failing, 'ambiguous', 'only what was under way is in doubt');
+    t.equal(await queued, 'unavailable');
+    t.equal(await outcome(store.update('/good', bytes(''), 2)), 'unavailable');
+    t.equal(await outcome(store.delete('/good', 2)), 'unavailable');
+    await t.rejects(store.create('/new', bytes('')), {
+      code: 'unavailable',
+      message: /disk failed; reads go on/,
+    });
+    t.equal(journal.groups.length, 2);
+    t.same(
+      (await store.range({ prefix: '/' })).records.map((record) => record.key),
+      ['/good'],
+    );
+    t.match(await store.status(), { problem: { kind: 'refusing-writes', message: 'the disk failed' } });
+
+    clock.advance(1_000);
+    t.equal(journal.recoveries.length, 1);
+    journal.recoveries[0]?.();
+    await turn();
+    t.equal((await store.status()).problem, undefined);
+    const after = store.create('/after', bytes(''));
+    await turn();
+    t.match(journal.groups[2]?.entries, [{ revision: 3 }], 'no revision is left out');
+    journal.groups[2]?.commit();
+    t.match(await after, { kind: 'created', revision: 3 });
+    await store.close();
+  },
+);
+
+void t.test('a record that expires while the disk fails is removed after it', async (t) => {
+  const { store, journal, clock } = gatedStore();
+  const created = store.create('/a', bytes(''), { ttlSeconds: 10 });
   await turn();
   journal.groups[0]?.commit();
-  await good;
-  const outcome = (promise: Promise<unknown>): Promise<unknown> =>
-    promise.catch((error: unknown) => (error instanceof StoreError ? error.code : error));
-  const failing = outcome(store.create('/failing', bytes('')));
+  await created;
+  clock.advance(10_000);
   await turn();
-  const queued = outcome(store.create('/queued', bytes('')));
-  journal.groups[1]?.fail(new Error('no space left on device'));
-  t.equal(await failing, 'ambiguous');
-  t.equal(await queued, 'unavailable');
-  t.equal(await outcome(store.update('/good', bytes(''), 2)), 'unavailable');
-  t.equal(await outcome(store.delete('/good', 2)), 'unavailable');
-  t.equal(await outcome(store.create('/new', bytes(''))), 'unavailable');
-  t.equal(journal.groups.length, 2);
-  t.same(
-    (await store.range({ prefix: '/' })).records.map((record) => record.key),
-    ['/good'],
-  );
+  journal.groups[1]?.fail(new StoreError('unavailable', 'full'));
+  await turn();
+  clock.advance(1_000);
+  journal.recoveries[0]?.();
+  await turn();
+  clock.advance(1_000);
+  await turn();
+  t.match(journal.groups[2]?.entries, [{ type: 'delete', key: '/a', revision: 3 }]);
+  journal.groups[2]?.commit();
+  await turn();
+  t.equal((await store.get('/a')).record, undefined);
+  await store.close();
+});
+
+void t.test('a slow disk is told, a stuck one refuses, and both end with it', async (t) => {
+  const { store, journal, clock } = gatedStore();
+  const first = store.create('/a', bytes(''));
+  await turn();
+  clock.advance(2_000);
+  const sinceMs = clock.now() - 2_000;
+  t.match(await store.status(), { problem: { kind: 'slow', sinceMs } });
+  const second = store.create('/b', bytes(''));
+  clock.advance(4_000);
+  t.match(await store.status(), {
+    problem: { kind: 'refusing-writes', sinceMs, message: /under way for 6.0 s/ },
+  });
+  await t.rejects(store.create('/c', bytes('')), { code: 'unavailable', message: /slow/ });
+  journal.groups[0]?.commit();
+  t.match(await first, { revision: 2 });
+  await turn();
+  t.match(await store.status(), { problem: { kind: 'slow', sinceMs, message: /longest commit took 6.0 s/ } });
+  journal.groups[1]?.commit();
+  t.match(await second, { revision: 3 });
+  await turn();
+  t.equal((await store.status()).problem, undefined, 'a fast commit ends it');
   await store.close();
 });
 
@@ -245,15 +315,19 @@ void t.test('a log with a hole or a deletion of nothing is corrupt', async (t) =
     value: bytes(''),
     expiresAtMs: undefined,
   });
-  t.throws(() => new MultiVersionState().restore([put(2), put(4)], 0), { code: 'corrupt' });
-  t.throws(() => new MultiVersionState().restore([{ ...put(2), type: 'delete' }], 0), { code: 'corrupt' });
+  t.throws(() => new MultiVersionState().apply(put(3)), { code: 'corrupt' });
+  t.throws(() => new MultiVersionState().apply({ ...put(2), type: 'delete' }), { code: 'corrupt' });
   const state = new MultiVersionState();
-  t.same(
-    state.restore([put(3), put(5), { ...put(6), type: 'delete' }, { ...put(8), key: '/b' }, put(10)], 9),
-    [3, 5, 6],
-    'what an interrupted compaction left is named',
+  state.load({ key: '/b', value: bytes('four'), createRevision: 8, modRevision: 8 });
+  state.startAt(9);
+  t.throws(
+    () => {
+      state.compact(10);
+    },
+    { code: 'corrupt' },
   );
-  t.equal(state.revision, 10);
+  state.apply(put(10));
+  t.match(state, { revision: 10, compactRevision: 9, keys: 2, liveBytes: 4 });
   t.same(
     state.range({ prefix: '/', revision: 9 }).records.map((record) => record.key),
     ['/b'],

@@ -5,6 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { StoreError } from '../../store.js';
 
@@ -32,8 +33,7 @@ export function lockDataDir(dataDir: string): () => void {
     if (flock.status !== 0) {
       throw new StoreError('unavailable', `${path} cannot be locked: ${flock.stderr.trim()}`);
     }
-    ftruncateSync(file);
-    writeSync(file, `${process.pid}\n`);
+    writeOwner(file);
   } catch (error) {
     closeSync(file);
     throw error;
@@ -41,4 +41,16 @@ export function lockDataDir(dataDir: string): () => void {
   return () => {
     closeSync(file);
   };
+}
+
+/** Another machine or container may share the folder: a number alone would name the wrong process there. */
+function writeOwner(file: number): void {
+  const command = readFileSync('/proc/self/cmdline', 'utf8').replaceAll('\0', ' ').trim();
+  try {
+    ftruncateSync(file);
+    writeSync(file, `${process.pid} on ${hostname()} (${command})\n`);
+  } catch (error) {
+    // On a full disk the lock holds without its name, and reads must stay possible.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
+  }
 }

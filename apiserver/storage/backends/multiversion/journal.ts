@@ -1,8 +1,9 @@
 /**
- * The port below the multi-version core: an append-only log of writes that survives the process.
+ * The port below the multi-version core: a log of writes that survives the process.
  *
- * The memory backend has a journal that forgets everything, the embedded one writes to lmdb.
+ * The memory backend has a journal that forgets everything, the embedded one writes to files.
  */
+import type { StoredRecord } from '../../store.js';
 
 /** One write of the store. There is exactly one entry per revision. */
 export interface LogEntry {
@@ -18,12 +19,21 @@ export interface LogEntry {
 }
 
 export interface Journal {
-  /** Resolves when all entries are durable, as one. A rejection means that it is not known whether they are. */
+  /**
+   * Resolves when all entries are durable, as one. Rejects with StoreError `unavailable` when none of them is on
+   * the disk, and `ambiguous` when that cannot be told; then {@link recover} comes before anything else.
+   */
   append(entries: readonly LogEntry[]): Promise<void>;
   /**
-   * Drops superseded entries and records the new compaction revision, in the same order as appends. Idempotent.
+   * Notes that history before `revision` is forgotten, in the same order as appends; rejects as `append` does.
+   * May use `recordsAt`, the state as of that revision, once and before it resolves, to give room back.
    */
-  compact(compactRevision: number, dropRevisions: readonly number[]): Promise<void>;
+  compact(revision: number, recordsAt: () => readonly StoredRecord[]): Promise<void>;
+  /**
+   * After a rejection: makes sure that nothing of what was rejected is on the disk, and that the disk takes writes
+   * again. Rejects while that is not so, and may be called again.
+   */
+  recover(): Promise<void>;
   sizeBytes(): number;
   close(): Promise<void>;
 }
@@ -32,6 +42,7 @@ export interface Journal {
 export const forgetfulJournal: Journal = {
   append: () => Promise.resolve(),
   compact: () => Promise.resolve(),
+  recover: () => Promise.resolve(),
   sizeBytes: () => 0,
   close: () => Promise.resolve(),
 };

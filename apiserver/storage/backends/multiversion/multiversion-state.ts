@@ -51,6 +51,10 @@ export class MultiVersionState {
     return this.#history.length;
   }
 
+  get keys(): number {
+    return this.#latest.size;
+  }
+
   get(key: string): StoredRecord | undefined {
     return this.#latest.get(key);
   }
@@ -72,27 +76,18 @@ export class MultiVersionState {
     return event;
   }
 
-  /**
-   * Rebuilds the state from a log: entries up to `compactRevision` are what compaction left (with gaps, no
-   * history), those after it are complete. Returns the revisions of entries that an interrupted compaction
-   * should have dropped. Throws `corrupt`.
-   */
-  restore(entries: Iterable<LogEntry>, compactRevision: number): number[] {
-    const leftOver: number[] = [];
-    this.#compactRevision = compactRevision;
-    for (const entry of entries) {
-      if (entry.revision > compactRevision) {
-        this.#revision = Math.max(this.#revision, compactRevision);
-        this.apply(entry);
-        continue;
-      }
-      const superseded = this.#latest.get(entry.key);
-      if (superseded !== undefined) leftOver.push(superseded.modRevision);
-      if (entry.type === 'delete') leftOver.push(entry.revision);
-      this.#install(entry);
-    }
-    this.#revision = Math.max(this.#revision, compactRevision);
-    return leftOver;
+  /** Takes over a record of a snapshot; {@link startAt} follows when all are there. */
+  load(record: StoredRecord): void {
+    this.#liveBytes += record.value.byteLength - (this.#latest.get(record.key)?.value.byteLength ?? 0);
+    this.#latest.set(record.key, record);
+  }
+
+  /** What is there now is the state as of this revision, and history begins with it. */
+  startAt(revision: number): void {
+    this.#history.length = 0;
+    this.#historyBytes = 0;
+    this.#revision = revision;
+    this.#compactRevision = revision;
   }
 
   #install(entry: LogEntry): StoreEvent | undefined {
@@ -108,6 +103,7 @@ export class MultiVersionState {
       value: entry.value,
       createRevision: entry.createRevision,
       modRevision: entry.revision,
+      ...(entry.expiresAtMs === undefined ? {} : { expiresAtMs: entry.expiresAtMs }),
     };
     this.#liveBytes += record.value.byteLength;
     this.#latest.set(record.key, record);
@@ -150,21 +146,15 @@ export class MultiVersionState {
     return { events, revision };
   }
 
-  /** Log entries that nobody can read any more once history before `revision` is forgotten. */
-  supersededBy(compactRevision: number): number[] {
-    const dropped: number[] = [];
-    for (const event of this.#history) {
-      const revision = revisionOf(event);
-      if (revision > compactRevision) break;
-      if (event.previous !== undefined) dropped.push(event.previous.modRevision);
-      if (event.type === 'delete') dropped.push(revision);
-    }
-    return dropped;
-  }
-
   /** Forgets the events up to `compactRevision`; the state as of it stays readable. */
   compact(compactRevision: number): void {
     if (compactRevision <= this.#compactRevision) return;
+    if (compactRevision > this.#revision) {
+      throw new StoreError(
+        'corrupt',
+        `history up to ${compactRevision} is forgotten after ${this.#revision}`,
+      );
+    }
     const dropped = this.#history.splice(0, this.#historyIndexAfter(compactRevision));
     for (const event of dropped) this.#historyBytes -= eventBytes(event);
     this.#compactRevision = compactRevision;

@@ -16,10 +16,12 @@ import type {
   RangeResult,
   Store,
   StoredRecord,
+  StoreProblem,
   StoreStatus,
   UpdateResult,
   WatchBatch,
 } from '../../store.js';
+import { CommitWatch } from './commit-watch.js';
 import { ExpiryQueue } from './expiry-queue.js';
 import type { Expiry } from './expiry-queue.js';
 import { chooseCompactRevision, defaultRetention } from './history-retention.js';
@@ -49,6 +51,8 @@ const watchBatchBytes = 1024 * 1024;
 const markIntervalMs = 10_000;
 const retentionIntervalMs = 60_000;
 const expiryIntervalMs = 1_000;
+/** How often a store that refuses writes looks whether its disk takes them again. */
+const recoveryIntervalMs = 1_000;
 
 interface PendingWrite {
   readonly entry: LogEntry;
@@ -75,7 +79,11 @@ export class MultiVersionStore implements Store {
   #pendingWrites = 0;
   #pendingBytes = 0;
   #writer: Promise<void> | undefined;
-  #failure: StoreError | undefined;
+  /** Why writes are refused. */
+  #failure: StoreProblem | undefined;
+  #cancelRecovery: (() => void) | undefined;
+  #recovering: Promise<void> | undefined;
+  readonly #commits = new CommitWatch();
 
   /** Each is called when there is something new to see, or at the end. */
   readonly #idleWatches = new Set<() => void>();
@@ -203,17 +211,29 @@ export class MultiVersionStore implements Store {
 
   async #compactNow(revision: number): Promise<void> {
     if (revision <= this.#state.compactRevision) return;
-    await this.#options.journal.compact(revision, this.#state.supersededBy(revision));
+    try {
+      await this.#options.journal.compact(
+        revision,
+        () => this.#state.range({ prefix: '', revision }).records,
+      );
+    } catch (error) {
+      this.#fail(error, []);
+      throw error;
+    }
     this.#state.compact(revision);
   }
 
   async status(): Promise<StoreStatus> {
     this.#mustBeOpen();
+    const problem = this.#problem();
     return {
       backend: this.#options.backend,
       revision: this.#state.revision,
       compactRevision: this.#state.compactRevision,
       sizeBytes: Math.max(this.#options.journal.sizeBytes(), this.#state.liveBytes),
+      keys: this.#state.keys,
+      liveBytes: this.#state.liveBytes,
+      ...(problem === undefined ? {} : { problem }),
     };
   }
 
@@ -229,6 +249,8 @@ export class MultiVersionStore implements Store {
     this.#wakeWatches();
     await this.#writer;
     await this.#compacting;
+    this.#cancelRecovery?.();
+    await this.#recovering;
     await this.#options.journal.close();
   }
 
@@ -279,12 +301,14 @@ export class MultiVersionStore implements Store {
     await Promise.resolve();
     while (this.#queue.length > 0 && this.#failure === undefined) {
       const group = this.#takeGroup();
+      this.#commits.started(this.#clock.monotonicMs());
       try {
         await this.#options.journal.append(group.map((write) => write.entry));
         this.#publish(group);
       } catch (error) {
         this.#fail(error, group);
       }
+      this.#noteSpeed();
     }
     this.#writer = undefined;
   }
@@ -324,28 +348,73 @@ export class MultiVersionStore implements Store {
     if (this.#heads.get(write.entry.key)?.write === write) this.#heads.delete(write.entry.key);
   }
 
-  /** After a failed commit nobody knows what is on the disk: no write is accepted until the store is reopened. */
-  #fail(cause: unknown, group: readonly PendingWrite[]): void {
-    this.#options.log.error('a commit failed; no more writes are accepted until a restart', { err: cause });
-    this.#failure = new StoreError('unavailable', 'the store refuses writes since a commit failed', {
-      cause,
-    });
-    const ambiguous = new StoreError('ambiguous', 'the commit failed and may or may not have been applied', {
-      cause,
+  #noteSpeed(): void {
+    const change = this.#commits.ended(this.#clock.monotonicMs());
+    const { log } = this.#options;
+    if (change === 'slow') log.warn('the disk of the store is slow', { problem: this.#problem()?.message });
+    else if (change === 'fast') log.info('the disk of the store is fast again');
+  }
+
+  #problem(): StoreProblem | undefined {
+    if (this.#failure !== undefined) return this.#failure;
+    const found = this.#commits.problem(this.#clock.monotonicMs());
+    if (found === undefined) return undefined;
+    const { kind, forMs, message } = found;
+    return { kind, sinceMs: this.#clock.now() - forMs, message };
+  }
+
+  /**
+   * Refuses this group and all writes that wait, and then everything until the journal has recovered. The revisions
+   * given to them are given out again: the journal sees to it that none of them is on the disk by then.
+   */
+  #fail(error: unknown, group: readonly PendingWrite[]): void {
+    const failure = toStoreError(error);
+    this.#failure ??= { kind: 'refusing-writes', sinceMs: this.#clock.now(), message: failure.message };
+    this.#options.log.error('a commit failed; writes are refused until the disk takes them again', {
+      err: failure,
     });
     for (const write of group) {
       this.#settle(write);
-      write.durable.reject(ambiguous);
+      write.durable.reject(failure);
     }
     for (const write of this.#queue.splice(0)) {
       this.#settle(write);
-      write.durable.reject(this.#failure);
+      write.durable.reject(this.#refusal(this.#failure));
+    }
+    this.#lastRevision = this.#state.revision;
+    this.#scheduleRecovery();
+  }
+
+  #refusal(problem: StoreProblem): StoreError {
+    return new StoreError('unavailable', `${problem.message}; reads go on`);
+  }
+
+  #scheduleRecovery(): void {
+    if (this.#closing.signal.aborted) return;
+    this.#cancelRecovery ??= this.#clock.schedule(recoveryIntervalMs, () => {
+      this.#cancelRecovery = undefined;
+      this.#recovering = this.#recover();
+    });
+  }
+
+  /** Never rejects. */
+  async #recover(): Promise<void> {
+    try {
+      await this.#options.journal.recover();
+      const sinceMs = this.#failure?.sinceMs ?? 0;
+      this.#failure = undefined;
+      this.#options.log.info('the store takes writes again', { afterMs: this.#clock.now() - sinceMs });
+      this.#scheduleExpiry();
+    } catch (error) {
+      this.#options.log.debug('the disk does not take writes yet', { err: error });
+      this.#scheduleRecovery();
     }
   }
 
   #scheduleExpiry(): void {
     const nextAtMs = this.#expiries.nextAtMs;
     if (nextAtMs === undefined || this.#cancelExpiry !== undefined || this.#closing.signal.aborted) return;
+    if (this.#failure !== undefined) return;
     // The timer waits longer than a day in steps, and is set again when it was too early.
     const delayMs = Math.min(Math.max(expiryIntervalMs, nextAtMs - this.#clock.now()), 86_400_000);
     this.#cancelExpiry = this.#clock.schedule(delayMs, () => {
@@ -360,8 +429,9 @@ export class MultiVersionStore implements Store {
     for (const due of this.#expiries.takeDue(this.#clock.now(), pendingLimit.writes)) {
       if (this.#head(due.key).record?.modRevision !== due.revision) continue;
       this.#remove(due.key).catch((error: unknown) => {
-        // The failed commit itself was logged; after a restart the record is due again.
-        this.#options.log.debug('an expired record could not be removed', { key: due.key, err: error });
+        // The failed commit itself was logged.
+        this.#options.log.debug('an expired record could not be removed yet', { key: due.key, err: error });
+        this.#expiries.add(due);
       });
     }
   }
@@ -415,14 +485,23 @@ export class MultiVersionStore implements Store {
 
   #mustBeWritable(value?: Uint8Array): void {
     this.#mustBeOpen();
-    if (this.#failure !== undefined) throw this.#failure;
+    const problem = this.#problem();
+    if (problem?.kind === 'refusing-writes') throw this.#refusal(problem);
     if (value !== undefined && value.byteLength > valueLimitBytes) {
       throw new StoreError('too-large', `a value of ${value.byteLength} bytes is above ${valueLimitBytes}`);
     }
     if (this.#pendingWrites >= pendingLimit.writes || this.#pendingBytes >= pendingLimit.bytes) {
-      throw new StoreError('unavailable', 'too many writes are waiting for the disk');
+      throw new StoreError(
+        'unavailable',
+        `${this.#pendingWrites} writes of ${this.#pendingBytes} bytes are waiting for the disk already`,
+      );
     }
   }
+}
+
+function toStoreError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  return new StoreError('ambiguous', 'a commit failed in an unexpected way', { cause: error });
 }
 
 interface PromiseWithResolvers {
