@@ -72,7 +72,7 @@ export interface MutatingWebhook {
   failurePolicy?: FailurePolicyType;
   /** Labels of the namespace of the object; all when left out. Cluster-wide objects always match, namespaces by their own. */
   namespaceSelector?: meta_v1.LabelSelector;
-  /** Whether asking has effects elsewhere: None, or NoneOnDryRun if not for dry runs. */
+  /** Whether asking has effects elsewhere: None, or NoneOnDryRun if not for dry runs; Some and Unknown are refused. */
   sideEffects: SideEffectClass;
   /** Seconds to wait for the answer, 1 to 30; 10 when left out. Then failurePolicy decides. */
   timeoutSeconds?: number;
@@ -255,7 +255,7 @@ export interface ValidatingWebhook {
   failurePolicy?: FailurePolicyType;
   /** Labels of the namespace of the object; all when left out. Cluster-wide objects always match, namespaces by their own. */
   namespaceSelector?: meta_v1.LabelSelector;
-  /** Whether asking has effects elsewhere: None, or NoneOnDryRun if not for dry runs. */
+  /** Whether asking has effects elsewhere: None, or NoneOnDryRun if not for dry runs; Some and Unknown are refused. */
   sideEffects: SideEffectClass;
   /** Seconds to wait for the answer, 1 to 30; 10 when left out. Then failurePolicy decides. */
   timeoutSeconds?: number;

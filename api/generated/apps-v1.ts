@@ -80,7 +80,7 @@ export interface DaemonSetSpec {
   revisionHistoryLimit?: number;
 }
 
-/** On how many nodes a DaemonSet runs. */
+/** Counts of nodes, as the controller saw them last. */
 export interface DaemonSetStatus {
   /** Nodes that should run a pod and do. */
   currentNumberScheduled: number;
@@ -147,7 +147,7 @@ export interface DeploymentCondition {
   lastTransitionTime?: string;
 }
 
-/** How many pods a Deployment runs, of what, and how it replaces them. */
+/** A change of the template starts a rollout, a change of replicas does not. */
 export interface DeploymentSpec {
   /** How many pods there shall be; 1 when left out. */
   replicas?: number;
@@ -167,7 +167,7 @@ export interface DeploymentSpec {
   progressDeadlineSeconds?: number;
 }
 
-/** What pods a Deployment has. */
+/** Counts of pods, as the controller saw them last. */
 export interface DeploymentStatus {
   /** The metadata.generation that this status belongs to. */
   observedGeneration?: number;
@@ -189,7 +189,7 @@ export interface DeploymentStatus {
   terminatingReplicas?: number;
 }
 
-/** How the change from old to new pods goes. */
+/** RollingUpdate keeps the service up; Recreate is for programs that must not run twice. */
 export interface DeploymentStrategy {
   /** RollingUpdate (the default) replaces a few at a time, Recreate ends all old pods before it makes new ones. */
   type?: DeploymentStrategyType;
@@ -242,7 +242,7 @@ export interface ReplicaSetSpec {
   minReadySeconds?: number;
 }
 
-/** How many pods a ReplicaSet has. */
+/** Counts of pods; a Deployment adds up those of its ReplicaSets. */
 export interface ReplicaSetStatus {
   /** Pods that there are, without those that are ending. */
   replicas: number;
@@ -331,7 +331,7 @@ export interface StatefulSetPersistentVolumeClaimRetentionPolicy {
   whenScaled?: string;
 }
 
-/** What a StatefulSet shall run. */
+/** Selector, serviceName and volumeClaimTemplates cannot be changed later; replicas and template can. */
 export interface StatefulSetSpec {
   /** How many pods there shall be; 1 when left out. */
   replicas?: number;
@@ -357,7 +357,7 @@ export interface StatefulSetSpec {
   ordinals?: StatefulSetOrdinals;
 }
 
-/** What pods a StatefulSet has. */
+/** Counts of pods, and the two revisions between which a rollout goes. */
 export interface StatefulSetStatus {
   /** The metadata.generation that this status belongs to. */
   observedGeneration?: number;

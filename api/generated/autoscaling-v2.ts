@@ -88,7 +88,7 @@ export interface HorizontalPodAutoscalerList {
   items: HorizontalPodAutoscaler[];
 }
 
-/** How fast scaling goes, in each direction. */
+/** Up fast and down slowly is usual, so that a short peak does no harm. */
 export interface HorizontalPodAutoscalerBehavior {
   /** When more pods are needed; at most doubled or 4 more in 15 s when left out. */
   scaleUp?: HPAScalingRules;
@@ -110,7 +110,7 @@ export interface HorizontalPodAutoscalerCondition {
   message?: string;
 }
 
-/** What is scaled, by which metrics, and within which bounds. */
+/** Nobody else should set the replicas of the workload beside it. */
 export interface HorizontalPodAutoscalerSpec {
   /** What is scaled, such as a Deployment; it must have a scale subresource. */
   scaleTargetRef: CrossVersionObjectReference;
@@ -124,7 +124,7 @@ export interface HorizontalPodAutoscalerSpec {
   behavior?: HorizontalPodAutoscalerBehavior;
 }
 
-/** What an autoscaler measured and decided. */
+/** Written after each calculation, every 15 seconds. */
 export interface HorizontalPodAutoscalerStatus {
   /** The metadata.generation that this status belongs to. */
   observedGeneration?: number;

@@ -36,7 +36,7 @@ export interface CronJobList {
   items: CronJob[];
 }
 
-/** When a CronJob makes Jobs, and from what. */
+/** Changes count for Jobs that are made afterwards. */
 export interface CronJobSpec {
   /** Minute, hour, day of month, month and day of week, such as 0 3 * * 1-5; also @hourly, @daily and the like. */
   schedule: string;
@@ -56,7 +56,7 @@ export interface CronJobSpec {
   timeZone?: string;
 }
 
-/** When a CronJob ran last, and what runs. */
+/** The Jobs that run, and when one was made and one succeeded last. */
 export interface CronJobStatus {
   /** Jobs that run at present. */
   active?: core_v1.ObjectReference[];
@@ -101,7 +101,7 @@ export interface JobCondition {
   message?: string;
 }
 
-/** What a Job runs, and how often; apart from parallelism and suspend little can be changed later. */
+/** Most of it cannot be changed later; parallelism and suspend can. */
 export interface JobSpec {
   /** How many pods may run at a time; 1 when left out, 0 pauses the Job. */
   parallelism?: number;
@@ -129,7 +129,7 @@ export interface JobSpec {
   backoffLimitPerIndex?: number;
   /** How many numbers may fail before the Job does at once; needs backoffLimitPerIndex. No limit when left out. */
   maxFailedIndexes?: number;
-  /** When a pod is replaced: TerminatingOrFailed (the default) as soon as it is deleted, Failed once it has ended. */
+  /** When a pod is replaced: TerminatingOrFailed (the default) once it is deleted, Failed once it has ended. With podFailurePolicy only Failed. */
   podReplacementPolicy?: PodReplacementPolicy;
   /** Who runs the Job, such as example.com/queue; the Job controller when left out. Cannot be changed. */
   managedBy?: string;

@@ -139,7 +139,7 @@ export interface AWSElasticBlockStoreVolumeSource {
   readOnly?: boolean;
 }
 
-/** Rules and wishes that draw a pod to nodes or other pods, or keep it from them. */
+/** Rules must hold, wishes are weighed; both count only when the node is chosen. */
 export interface Affinity {
   /** Rules about the labels of the node. */
   nodeAffinity?: NodeAffinity;
@@ -243,7 +243,7 @@ export interface CSIPersistentVolumeSource {
   nodeExpandSecretRef?: SecretReference;
 }
 
-/** A volume that a CSI driver makes for one pod and removes with it. */
+/** Only for drivers that allow it; most want a PersistentVolumeClaim. */
 export interface CSIVolumeSource {
   /** Name of the driver, as its CSIDriver object has it; it must allow ephemeral volumes. */
   driver: string;
@@ -427,7 +427,7 @@ export interface ConfigMapProjection extends LocalObjectReference {
   optional?: boolean;
 }
 
-/** Entries of a ConfigMap as files; they follow changes of the ConfigMap. */
+/** The files follow changes of the ConfigMap within a minute or so, except with subPath. */
 export interface ConfigMapVolumeSource extends LocalObjectReference {
   /** Which entries become which files; all, named by their keys, when left out. */
   items?: KeyToPath[];
@@ -467,7 +467,7 @@ export interface Container {
   terminationMessagePath?: string;
   /** When the image is fetched: Always, IfNotPresent or Never; Always for the tag latest, else IfNotPresent. */
   imagePullPolicy?: PullPolicy;
-  /** User, capabilities and other rights of this container; goes before the pod's. */
+  /** User, capabilities and other rights of this container. */
   securityContext?: SecurityContext;
   /** Keep a standard input open for those who attach; else reading it finds its end at once. */
   stdin?: boolean;
@@ -509,7 +509,7 @@ export interface ContainerImage {
   sizeBytes?: number;
 }
 
-/** A port that a container listens on. */
+/** A port that is left out is not closed: whatever listens can be reached. */
 export interface ContainerPort {
   /** Name by which services and probes refer to the port; at most 15 characters, unique in the pod. */
   name?: string;
@@ -589,11 +589,11 @@ export interface ContainerStateWaiting {
   message?: string;
 }
 
-/** How one container is doing. */
+/** To see why a container ended, look at lastState; state is what it does now. */
 export interface ContainerStatus {
   /** Name of the container in the spec. */
   name: string;
-  /** What it does now: it waits, runs or has ended. */
+  /** What it does at present: it waits, runs or has ended. */
   state?: ContainerState;
   /** How its run before this one ended. */
   lastState?: ContainerState;
@@ -653,7 +653,7 @@ export interface DownwardAPIVolumeFile {
   mode?: number;
 }
 
-/** Fields of the pod as files; labels and annotations follow changes. */
+/** The files follow changes of labels and annotations, except with subPath. */
 export interface DownwardAPIVolumeSource {
   /** The files, each with one field or resource. */
   items?: DownwardAPIVolumeFile[];
@@ -661,9 +661,9 @@ export interface DownwardAPIVolumeSource {
   defaultMode?: number;
 }
 
-/** A folder that is empty when the pod starts and goes away with it. */
+/** Outlives restarts of the containers, but not the pod. */
 export interface EmptyDirVolumeSource {
-  /** Where it is kept: empty means the node's disk, Memory a tmpfs that counts as the containers' memory. */
+  /** Empty means the node's disk, Memory a tmpfs that counts as the containers' memory, HugePages huge pages. */
   medium?: string;
   /** How large it may grow before the pod is evicted; a quantity such as 1Gi. No limit when left out. */
   sizeLimit?: string;
@@ -730,7 +730,7 @@ export interface EnvFromSource {
   secretRef?: SecretEnvSource;
 }
 
-/** One environment variable. */
+/** Running containers do not see changes of ConfigMaps and Secrets in their variables. */
 export interface EnvVar {
   /** Name of the variable; any printable ASCII characters but =. */
   name: string;
@@ -814,7 +814,7 @@ export interface EphemeralContainerCommon {
   restartPolicyRules?: ContainerRestartRule[];
 }
 
-/** A volume whose claim is made with the pod and deleted with it. */
+/** For storage of a class that need not outlive the pod. */
 export interface EphemeralVolumeSource {
   /** The claim to make; it is named <pod>-<volume>. */
   volumeClaimTemplate?: PersistentVolumeClaimTemplate;
@@ -879,7 +879,7 @@ export interface EventSource {
   host?: string;
 }
 
-/** A command that is run in a container. */
+/** Runs in the container, with its user and environment. */
 export interface ExecAction {
   /** Program and arguments; no shell is used. Exit code 0 means success. */
   command?: string[];
@@ -999,7 +999,7 @@ export interface GlusterfsVolumeSource {
   readOnly?: boolean;
 }
 
-/** An HTTP request; an answer with a status from 200 to 399 means success. */
+/** The kubelet of the node sends the request, not another pod. */
 export interface HTTPGetAction {
   /** Path to ask for; / when left out. */
   path?: string;
@@ -1035,15 +1035,15 @@ export interface HostIP {
   ip: string;
 }
 
-/** A file or folder of the node. It binds the pod to the node and opens the node to the pod; avoid it. */
+/** Ties the pod to what is on its node, and gives it power over the node; avoid it. */
 export interface HostPathVolumeSource {
   /** Path on the node; a symbolic link is followed. */
   path: string;
-  /** What must be there, such as Directory, File or Socket; the OrCreate types make it if it is missing. Empty checks nothing. */
+  /** File, Directory, Socket, CharDevice or BlockDevice must be there; FileOrCreate and DirectoryOrCreate make it. Empty checks nothing. */
   type?: HostPathType;
 }
 
-/** A disk that an iSCSI target offers. */
+/** The target must exist; only one node may write to it at a time. */
 export interface ISCSIPersistentVolumeSource {
   /** Address of the target; with a port unless it is 860 or 3260. */
   targetPortal: string;
@@ -1069,7 +1069,7 @@ export interface ISCSIPersistentVolumeSource {
   initiatorName?: string;
 }
 
-/** A disk that an iSCSI target offers. */
+/** The target must exist; only one node may write to it at a time. */
 export interface ISCSIVolumeSource {
   /** Address of the target; with a port unless it is 860 or 3260. */
   targetPortal: string;
@@ -1095,7 +1095,7 @@ export interface ISCSIVolumeSource {
   initiatorName?: string;
 }
 
-/** The contents of an image or OCI artifact as a folder that cannot be written. */
+/** The image is fetched when the pod starts, as those of containers are. */
 export interface ImageVolumeSource {
   /** Name of the image, in the form of a container's image. */
   reference?: string;
@@ -1113,7 +1113,7 @@ export interface KeyToPath {
   mode?: number;
 }
 
-/** What happens around the start and the stop of a container. */
+/** A hook runs at least once, perhaps more often, and must bear that. */
 export interface Lifecycle {
   /** Done right after the start, while the program runs already; if it fails, the container is killed. */
   postStart?: LifecycleHandler;
@@ -1224,7 +1224,7 @@ export interface ModifyVolumeStatus {
   status: PersistentVolumeClaimModifyVolumeStatus;
 }
 
-/** A folder that an NFS server shares. */
+/** The share must exist; many nodes may write to it at a time. */
 export interface NFSVolumeSource {
   /** Host name or address of the server. */
   server: string;
@@ -1267,13 +1267,13 @@ export interface NamespaceCondition {
   message?: string;
 }
 
-/** What must be cleaned up before a namespace goes away. */
+/** Written through /finalize only, by the namespace controller. */
 export interface NamespaceSpec {
   /** Names that must be gone first; the controller takes kubernetes away when the namespace is empty. Set by /finalize. */
   finalizers?: string[];
 }
 
-/** The state of a namespace. */
+/** A namespace that is Terminating never becomes Active again. */
 export interface NamespaceStatus {
   /** Active, or Terminating once deletion has begun; nothing can be created in it then. */
   phase?: NamespacePhase;
@@ -1308,7 +1308,7 @@ export interface NodeAddress {
   address: string;
 }
 
-/** Rules and wishes about the labels of the node. */
+/** Says more than nodeSelector can: lists of values, negation, numbers, and wishes. */
 export interface NodeAffinity {
   /** The pod only goes to nodes that match; a running pod stays when labels change. */
   requiredDuringSchedulingIgnoredDuringExecution?: NodeSelector;
@@ -1410,7 +1410,7 @@ export interface NodeSelectorTerm {
   matchFields?: NodeSelectorRequirement[];
 }
 
-/** What is decided about a node. */
+/** Written by administrators and controllers, not by the kubelet. */
 export interface NodeSpec {
   /** Network from which the pods of this node get their addresses. */
   podCIDR?: string;
@@ -1428,7 +1428,7 @@ export interface NodeSpec {
   podCIDRs?: string[];
 }
 
-/** What is known of a node. */
+/** Written by the kubelet when something changes, and every few minutes. */
 export interface NodeStatus {
   /** What the machine has: cpu, memory, ephemeral-storage, pods and devices. */
   capacity?: Record<string, string>;
@@ -1466,7 +1466,7 @@ export interface NodeSwapStatus {
   capacity?: number;
 }
 
-/** Versions of the software on a node, and identifiers of the machine. */
+/** Found out by the kubelet when it starts. */
 export interface NodeSystemInfo {
   /** Contents of /etc/machine-id; the same in machines cloned without care. */
   machineID: string;
@@ -1574,7 +1574,7 @@ export interface PersistentVolumeClaimCondition {
 
 /** What storage is wanted; only the request may grow after the binding. */
 export interface PersistentVolumeClaimSpec {
-  /** How it must be mountable; the volume must offer all of these. */
+  /** ReadWriteOnce (one node), ReadOnlyMany, ReadWriteMany (many nodes) or ReadWriteOncePod (one pod); the volume must offer all of these. */
   accessModes?: PersistentVolumeAccessMode[];
   /** How large it must be; requests.storage is what counts. */
   resources?: VolumeResourceRequirements;
@@ -1594,11 +1594,11 @@ export interface PersistentVolumeClaimSpec {
   volumeAttributesClassName?: string;
 }
 
-/** What storage a claim has got. */
+/** Written by the controllers that bind and resize volumes. */
 export interface PersistentVolumeClaimStatus {
   /** Pending (no volume yet), Bound, or Lost (its volume is gone). */
   phase?: PersistentVolumeClaimPhase;
-  /** How the bound volume can be mounted. */
+  /** How the bound volume can be mounted, in the words of the spec. */
   accessModes?: PersistentVolumeAccessMode[];
   /** Real size of the bound volume. */
   capacity?: Record<string, string>;
@@ -1622,7 +1622,7 @@ export interface PersistentVolumeClaimTemplate {
   spec: PersistentVolumeClaimSpec;
 }
 
-/** The storage that a claim of the pod's namespace holds. */
+/** The storage outlives the pod, as long as the claim stays. */
 export interface PersistentVolumeClaimVolumeSource {
   /** Name of the claim; the pod waits until it is bound. */
   claimName: string;
@@ -1678,11 +1678,11 @@ export interface PersistentVolumeSource {
   csi?: CSIPersistentVolumeSource;
 }
 
-/** Where a piece of storage is, and how it may be used. */
+/** Exactly one source is set; it cannot be changed later. */
 export interface PersistentVolumeSpec extends PersistentVolumeSource {
   /** Size of the volume, as storage: 10Gi. */
   capacity?: Record<string, string>;
-  /** How it can be mounted: by one node, by many for reading, by many, or by a single pod. */
+  /** What it allows: ReadWriteOnce (by one node), ReadOnlyMany, ReadWriteMany (by many nodes) or ReadWriteOncePod (by one pod). */
   accessModes?: PersistentVolumeAccessMode[];
   /** Claim that holds the volume; set beforehand, it keeps the volume for that claim. */
   claimRef?: ObjectReference;
@@ -1739,7 +1739,7 @@ export interface PodList {
   items: Pod[];
 }
 
-/** Pods beside which a pod is to run. */
+/** Near means on nodes with the same value of a label, as topologyKey says. */
 export interface PodAffinity {
   /** Rules that must all hold when the node is chosen; a running pod stays when they no longer do. */
   requiredDuringSchedulingIgnoredDuringExecution?: PodAffinityTerm[];
@@ -1763,7 +1763,7 @@ export interface PodAffinityTerm {
   mismatchLabelKeys?: string[];
 }
 
-/** Pods beside which a pod is not to run. */
+/** Apart means on nodes with different values of a label, as topologyKey says. */
 export interface PodAntiAffinity {
   /** Rules that must all hold when the node is chosen; a running pod stays when they no longer do. */
   requiredDuringSchedulingIgnoredDuringExecution?: PodAffinityTerm[];
@@ -1899,7 +1899,7 @@ export interface PodLogOptions {
   stream?: string;
 }
 
-/** The operating system that a pod is made for. */
+/** The scheduler does not look at it; select nodes by kubernetes.io/os for that. */
 export interface PodOS {
   /** The operating system: linux or windows. */
   name: string;
@@ -1951,7 +1951,7 @@ export interface PodSchedulingGate {
   name: string;
 }
 
-/** Users, groups and kernel settings for all containers of a pod; a container's own go first. */
+/** What a container says for itself goes before this. */
 export interface PodSecurityContext {
   /** SELinux label of all containers; the runtime chooses one when left out. */
   seLinuxOptions?: SELinuxOptions;
@@ -1987,7 +1987,7 @@ export interface PodSignature {
   podController?: meta_v1.OwnerReference;
 }
 
-/** What a pod runs, and how. */
+/** Containers, their volumes, and the rules by which a node is chosen. */
 export interface PodSpec {
   /** Files and folders that containers can mount. */
   volumes?: Volume[];
@@ -1999,7 +1999,7 @@ export interface PodSpec {
   terminationGracePeriodSeconds?: number;
   /** Seconds after which the pod is stopped and counts as failed; no limit when left out. */
   activeDeadlineSeconds?: number;
-  /** ClusterFirst (the default) asks the cluster's DNS, Default uses the node's, None only dnsConfig; ...WithHostNet is for hostNetwork. */
+  /** ClusterFirst (default) asks the cluster's DNS, ClusterFirstWithHostNet also with hostNetwork, Default the node's; None uses dnsConfig alone. */
   dnsPolicy?: DNSPolicy;
   /** Labels that a node must have to be chosen; all of them. */
   nodeSelector?: Record<string, string>;
@@ -2075,15 +2075,15 @@ export interface PodSpec {
   workloadRef?: WorkloadReference;
 }
 
-/** What is known of a pod, as its kubelet reports it. */
+/** An observation: to write it changes nothing that runs. */
 export interface PodStatus {
   /** Pending (not all containers started), Running, Succeeded (all ended with 0), Failed, or Unknown. */
   phase?: PodPhase;
   /** What has been reached: scheduled, initialized, containers ready, ready. */
   conditions?: PodCondition[];
-  /** Why the pod is in this state, as a sentence for people. */
+  /** What brought the pod into this state, as a sentence for people. */
   message?: string;
-  /** Why the pod is in this state, as one word, such as Evicted. */
+  /** What brought the pod into this state, as one word, such as Evicted. */
   reason?: string;
   /** Address of the node; empty until the pod is bound. */
   hostIP?: string;
@@ -2228,7 +2228,7 @@ export interface ProbeHandler {
   grpc?: GRPCAction;
 }
 
-/** Several sources in one folder. */
+/** All sources are in the namespace of the pod. */
 export interface ProjectedVolumeSource {
   /** The sources; each adds files. */
   sources?: VolumeProjection[];
@@ -2414,7 +2414,7 @@ export interface ResourceQuotaList {
 export interface ResourceQuotaSpec {
   /** The most of each, such as requests.cpu: 4, pods: 10, or count/deployments.apps: 5. */
   hard?: Record<string, string>;
-  /** Only objects of all these scopes count; all when left out. Terminating means pods with activeDeadlineSeconds. */
+  /** Only objects of all these scopes count; all when left out. Terminating is with activeDeadlineSeconds, BestEffort without requests. */
   scopes?: ResourceQuotaScope[];
   /** The same with conditions, such as for priority classes; must hold together with scopes. */
   scopeSelector?: ScopeSelector;
@@ -2428,7 +2428,7 @@ export interface ResourceQuotaStatus {
   used?: Record<string, string>;
 }
 
-/** How much of each resource is set aside, and how much may be used. */
+/** Amounts by resource, such as cpu: 500m (half a core) and memory: 256Mi. */
 export interface ResourceRequirements {
   /** Most that may be used: beyond the CPU limit it is slowed down, beyond the memory limit killed. */
   limits?: Record<string, string>;
@@ -2583,7 +2583,7 @@ export interface SecretReference {
   namespace?: string;
 }
 
-/** Entries of a Secret as files, kept in memory; they follow changes of the Secret. */
+/** The files are kept in memory and follow changes of the Secret, except with subPath. */
 export interface SecretVolumeSource {
   /** Name of the Secret in the pod's namespace. */
   secretName?: string;
@@ -2595,7 +2595,7 @@ export interface SecretVolumeSource {
   optional?: boolean;
 }
 
-/** User, capabilities and other rights of one container; what is set here goes before the pod's. */
+/** What is set here goes before what the pod says. */
 export interface SecurityContext {
   /** Capabilities to add to those of the runtime, or to take away. */
   capabilities?: Capabilities;
@@ -2705,7 +2705,7 @@ export interface ServiceProxyOptions {
   path?: string;
 }
 
-/** How a service is reached, and what is behind it. */
+/** Most services need only ports and a selector. */
 export interface ServiceSpec {
   /** Ports of the service; several need names. */
   ports?: ServicePort[];
@@ -2749,7 +2749,7 @@ export interface ServiceSpec {
   trafficDistribution?: string;
 }
 
-/** What is known of a service from outside. */
+/** Written by whoever runs the load balancer. */
 export interface ServiceStatus {
   /** Where the load balancer takes traffic, if the service has one. */
   loadBalancer?: LoadBalancerStatus;
@@ -2805,7 +2805,7 @@ export interface Sysctl {
   value: string;
 }
 
-/** A port that must accept a connection. */
+/** The connection is closed at once; nothing is sent. */
 export interface TCPSocketAction {
   /** Port by number, or by the name it has in the container's ports. */
   port: number | string;
@@ -2813,7 +2813,7 @@ export interface TCPSocketAction {
   host?: string;
 }
 
-/** A mark of a node that keeps pods away unless they tolerate it. */
+/** A pod must tolerate each taint of effect NoSchedule or NoExecute to be scheduled to the node. */
 export interface Taint {
   /** Key of the taint, in the form of a label key. */
   key: string;
@@ -2825,7 +2825,7 @@ export interface Taint {
   timeAdded?: string;
 }
 
-/** A taint that does not keep the pod away. */
+/** It matches taints of the same key, value and effect; other rules about nodes still hold. */
 export interface Toleration {
   /** Key of the taint; empty with operator Exists tolerates all keys. */
   key?: string;
@@ -2833,7 +2833,7 @@ export interface Toleration {
   operator?: TolerationOperator;
   /** Value of the taint; must be empty for Exists. */
   value?: string;
-  /** Effect that is tolerated; all when left out. */
+  /** NoSchedule, PreferNoSchedule or NoExecute; all when left out. */
   effect?: TaintEffect;
   /** Seconds that the pod may stay despite a NoExecute taint; for ever when left out. */
   tolerationSeconds?: number;
@@ -2895,7 +2895,7 @@ export interface TypedObjectReference {
   namespace?: string;
 }
 
-/** Files that containers of a pod can mount; exactly one source is set beside the name. */
+/** A name, and exactly one source beside it. */
 export interface Volume extends VolumeSource {
   /** Name that volumeMounts refer to; a DNS label, unique in the pod. */
   name: string;
@@ -2909,7 +2909,7 @@ export interface VolumeDevice {
   devicePath: string;
 }
 
-/** Makes a volume appear in a container. */
+/** Hides whatever the image has at that path. */
 export interface VolumeMount {
   /** Name of a volume of the pod. */
   name: string;

@@ -281,7 +281,7 @@ export interface ManagedFieldsEntry {
   subresource?: string;
 }
 
-/** What all objects have: a name, labels, and what the server knows of them. */
+/** All objects have it; the server fills uid, resourceVersion, generation and creationTimestamp. */
 export interface ObjectMeta {
   /** Unique within kind and namespace, and part of the path; cannot be changed. */
   name: string;

@@ -46,7 +46,7 @@ export interface IPAddressSpec {
 
 /** A network, with exceptions. */
 export interface IPBlock {
-  /** The network, such as 192.168.1.0/24 or 2001:db8::/64. */
+  /** The network, in IPv4 or IPv6, such as 10.20.0.0/16. */
   cidr: string;
   /** Networks inside of it that are not meant. */
   except?: string[];
@@ -243,7 +243,7 @@ export interface NetworkPolicyPort {
   endPort?: number;
 }
 
-/** Which pods a policy is for, and what they may do. */
+/** Policies only ever allow; what no policy of a pod allows is forbidden for it. */
 export interface NetworkPolicySpec {
   /** Labels of the pods, in the policy's namespace; empty means all. */
   podSelector?: meta_v1.LabelSelector;

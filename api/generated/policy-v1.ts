@@ -40,7 +40,7 @@ export interface PodDisruptionBudgetList {
   items: PodDisruptionBudget[];
 }
 
-/** How many pods must stay; either minAvailable or maxUnavailable. */
+/** Either minAvailable or maxUnavailable is set. */
 export interface PodDisruptionBudgetSpec {
   /** How many must be left after an eviction, as a number or a percentage; 100% forbids all evictions. */
   minAvailable?: number | string;

@@ -299,7 +299,7 @@ export interface DeviceToleration {
   operator?: DeviceTolerationOperator;
   /** Value of the taint; must be empty for Exists. */
   value?: string;
-  /** Effect that is tolerated; all when left out. */
+  /** NoSchedule or NoExecute; all when left out. */
   effect?: DeviceTaintEffect;
   /** Seconds that pods may stay despite a NoExecute taint; for ever when left out. */
   tolerationSeconds?: number;

@@ -114,7 +114,7 @@ export interface StorageClass {
   provisioner: string;
   /** Settings for the driver, such as a disk type; at most 512 of them. Cannot be changed. */
   parameters?: Record<string, string>;
-  /** What becomes of a volume when its claim is deleted: Delete (the default) or Retain. */
+  /** What becomes of a volume when its claim is deleted: Delete (the default) or Retain; Recycle is not for classes. */
   reclaimPolicy?: core_v1.PersistentVolumeReclaimPolicy;
   /** Options for mount that the volumes get; not checked beforehand. */
   mountOptions?: string[];

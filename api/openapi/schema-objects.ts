@@ -229,8 +229,11 @@ export class SchemaObjectBuilder {
 }
 
 const typeMeta: ReadonlyMap<string, SchemaObject> = new Map([
-  ['apiVersion', { type: 'string', description: 'Group and version that the object is written in.' }],
-  ['kind', { type: 'string', description: 'Kind of the object.' }],
+  [
+    'apiVersion',
+    { type: 'string', description: 'Group and version that the object is written in, such as apps/v1.' },
+  ],
+  ['kind', { type: 'string', description: 'What the object is, such as Pod; cannot be changed.' }],
 ]);
 
 function describe(description: string): SchemaObject {
