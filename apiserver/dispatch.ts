@@ -10,6 +10,8 @@ import type { Authenticator } from './filters/authentication.js';
 import type { UserInfo } from './filters/user-info.js';
 import { forbidden } from './filters/authorization.js';
 import type { Authorizer, RequestAttributes } from './filters/authorization.js';
+import { estimateSeats } from './flow-control/estimate-seats.js';
+import type { Admission, RequestLimiter } from './flow-control/request-limiter.js';
 import type { Handler, ServedResource, ServerParts } from './handlers/context.js';
 import { handleCreate } from './handlers/create.js';
 import { handleDelete } from './handlers/delete.js';
@@ -39,6 +41,7 @@ export interface DispatcherOptions {
   readonly openId: OpenIdHandler;
   readonly health: HealthHandler;
   readonly metrics: ApiServerMetrics;
+  readonly limiter: RequestLimiter;
 }
 
 interface Route {
@@ -46,6 +49,12 @@ interface Route {
   readonly handler: Handler;
   readonly served: ServedResource;
 }
+
+type Found =
+  | { readonly kind: 'route'; readonly path: ResourcePath; readonly route: Route }
+  /** Discovery's, or nobody's. */
+  | { readonly kind: 'path' }
+  | { readonly kind: 'refused'; readonly error: unknown };
 
 const longRunningVerbs: ReadonlySet<string> = new Set(['watch', 'connect']);
 
@@ -73,25 +82,32 @@ export class Dispatcher {
     const startMs = parts.clock.monotonicMs();
     const labels = { verb: exchange.method, group: '', resource: '' };
     let ended = (): void => undefined;
+    let admission: Admission | undefined;
     try {
       const user = await authenticator.authenticate(exchange);
-      const path = parseResourcePath(exchange.path);
-      const route = path === undefined ? undefined : this.#route(exchange, path);
-      if (path === undefined || route === undefined) {
-        await this.#handlePath(exchange, user);
+      const found = this.#find(exchange);
+      if (found.kind !== 'route') {
+        const attributes = { user, verb: exchange.method.toLowerCase(), path: exchange.path };
+        admission = await this.#admit(exchange, attributes);
+        if (found.kind === 'refused') throw found.error;
+        await this.#handlePath(exchange, attributes);
       } else {
+        const { path, route } = found;
         Object.assign(labels, { verb: route.verb, group: path.group, resource: path.resource });
         if (longRunningVerbs.has(route.verb)) ended = metrics.began(labels);
-        await this.#authorize(attributesOf(exchange, user, route.verb, path));
+        const attributes = attributesOf(exchange, user, route.verb, path);
+        admission = await this.#admit(exchange, attributes, route);
+        await this.#authorize(attributes);
         const deprecation = deprecationOf(route.served.definition);
         if (deprecation !== undefined) addWarning(exchange, deprecation);
         if (needsStrategy(route.verb, exchange)) await route.served.load?.();
-        const request = { exchange, user, path, served: route.served, parts };
+        const request = { exchange, user, path, served: route.served, parts, admission };
         await route.handler(upgrade === undefined ? request : { ...request, upgrade });
       }
     } catch (error) {
       this.#fail(exchange, error);
     } finally {
+      admission?.release();
       ended();
       const seconds = (parts.clock.monotonicMs() - startMs) / 1000;
       metrics.finished({ ...labels, code: exchange.status }, seconds, longRunningVerbs.has(labels.verb));
@@ -102,6 +118,27 @@ export class Dispatcher {
         seconds,
       });
     }
+  }
+
+  /** What the request is addressed to. What cannot be served is refused only when its turn has come. */
+  #find(exchange: Exchange): Found {
+    try {
+      const path = parseResourcePath(exchange.path);
+      const route = path === undefined ? undefined : this.#route(exchange, path);
+      return path === undefined || route === undefined ? { kind: 'path' } : { kind: 'route', path, route };
+    } catch (error) {
+      return { kind: 'refused', error };
+    }
+  }
+
+  #admit(exchange: Exchange, attributes: RequestAttributes, route?: Route): Promise<Admission> {
+    return this.#options.limiter.admit({
+      exchange,
+      attributes,
+      isWatch: route?.verb === 'watch',
+      longRunning: route !== undefined && longRunningVerbs.has(route.verb),
+      estimateSeats: () => (route === undefined ? 1 : estimateSeats(exchange, attributes, route.served)),
+    });
   }
 
   /** Undefined for a path below a group version that is discovery's, or nobody's. */
@@ -127,9 +164,9 @@ export class Dispatcher {
   }
 
   /** Everything that is no resource. */
-  async #handlePath(exchange: Exchange, user: UserInfo): Promise<void> {
+  async #handlePath(exchange: Exchange, attributes: RequestAttributes): Promise<void> {
     const { discovery, openApi, openId, health, metrics } = this.#options;
-    await this.#authorize({ user, verb: exchange.method.toLowerCase(), path: exchange.path });
+    await this.#authorize(attributes);
     if (exchange.method !== 'GET' && exchange.method !== 'HEAD') {
       if (parseResourcePath(exchange.path) !== undefined) throw noSuchResource();
       throw methodNotAllowed();

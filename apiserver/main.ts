@@ -2,7 +2,13 @@
 import { networkInterfaces } from 'node:os';
 import { runComponent, UsageError } from '../common/component.js';
 import type { ComponentContext } from '../common/component.js';
-import { readDurationMs, readFlagFile, readPort } from '../common/read-flags.js';
+import {
+  readBoolean,
+  readDurationMs,
+  readFlagFile,
+  readPort,
+  readWholeNumber,
+} from '../common/read-flags.js';
 import { startApiServer } from './server.js';
 import { declareServiceAccountFlags, readServiceAccountFlags } from './service-account-flags.js';
 import type { ServiceAccountFlags } from './service-account-flags.js';
@@ -30,6 +36,9 @@ interface Flags extends ServiceAccountFlags {
   kubeletClientKey?: string;
   eventTtl: string;
   disableAdmissionPlugins: string;
+  enablePriorityAndFairness: string | boolean;
+  maxRequestsInflight: string;
+  maxMutatingRequestsInflight: string;
 }
 
 await runComponent<Flags>({
@@ -56,7 +65,14 @@ await runComponent<Flags>({
       .option('--kubelet-client-certificate <file>', 'client certificate for kubelets, PEM')
       .option('--kubelet-client-key <file>', 'its key, PEM')
       .option('--event-ttl <duration>', 'how long Events are kept', '1h')
-      .option('--disable-admission-plugins <names>', 'plugins that are left out, comma-separated', ''),
+      .option('--disable-admission-plugins <names>', 'plugins that are left out, comma-separated', '')
+      .option(
+        '--enable-priority-and-fairness [boolean]',
+        'share the server out among priority levels and flows; false: plain limits',
+        'true',
+      )
+      .option('--max-requests-inflight <number>', 'reading requests at once, 0 for no limit', '400')
+      .option('--max-mutating-requests-inflight <number>', 'writing requests at once, 0 for no limit', '200'),
   run,
 });
 
@@ -83,6 +99,11 @@ async function run(flags: Flags, { log, signal, metrics }: ComponentContext): Pr
       eventTtlSeconds: Math.ceil(readDurationMs('--event-ttl', flags.eventTtl) / 1000),
       serviceAccountTokens: readServiceAccountFlags(flags),
       disabledAdmissionPlugins: flags.disableAdmissionPlugins.split(',').filter((name) => name !== ''),
+      flowControl: {
+        enabled: readBoolean('--enable-priority-and-fairness', flags.enablePriorityAndFairness),
+        maxReadOnly: readWholeNumber('--max-requests-inflight', flags.maxRequestsInflight),
+        maxMutating: readWholeNumber('--max-mutating-requests-inflight', flags.maxMutatingRequestsInflight),
+      },
       log,
       metrics,
     });

@@ -21,6 +21,9 @@ import type { Authorizer } from './filters/authorization.js';
 import { authenticatedUsersMayDoAll } from './filters/authorization.js';
 import type { ServedResource, ServerParts } from './handlers/context.js';
 import { LazilyServed, ResourceTable } from './handlers/context.js';
+import type { RequestLimiter } from './flow-control/request-limiter.js';
+import { defaultFlowControl, startFlowControl } from './flow-control/start.js';
+import type { FlowControlOptions } from './flow-control/start.js';
 import type { Listener } from './http/listener.js';
 import { listen } from './http/listener.js';
 import type { KubeletTls } from './kubelet-proxy/kubelet-connector.js';
@@ -59,6 +62,8 @@ export interface ApiServerOptions {
   readonly clock?: Clock;
   readonly metrics?: Registry;
   readonly authorizer?: Authorizer;
+  /** How many requests run at once, and whether they are told apart. */
+  readonly flowControl?: Partial<FlowControlOptions>;
 }
 
 export interface ApiServer {
@@ -91,7 +96,17 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     allocator.restore(existing.items.map((item) => item.object));
     await Promise.all([ensureNamespaces(parts), ensurePriorityClasses(parts)]);
     let listener: Listener | undefined = undefined as Listener | undefined;
-    const dispatcher = createDispatcher(options, parts, cache, () => listener?.port ?? options.port);
+    const metrics = options.metrics ?? new Registry();
+    const flowControl = await startFlowControl(
+      parts,
+      { ...defaultFlowControl, ...options.flowControl },
+      metrics,
+    );
+    const dispatcher = createDispatcher(options, parts, cache, {
+      metrics,
+      limiter: flowControl.limiter,
+      port: () => listener?.port ?? options.port,
+    });
     listener = await listen({
       host: options.host,
       port: options.port,
@@ -116,7 +131,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       stop: async () => {
         stopping.abort();
         await opened.stop(stopGraceMs);
-        await Promise.all([dispatcher.idle(), reconciling, caching]);
+        await Promise.all([dispatcher.idle(), reconciling, flowControl.running, caching]);
       },
     };
   } catch (error) {
@@ -198,11 +213,17 @@ function createParts(
   };
 }
 
+interface DispatcherDependencies {
+  readonly metrics: Registry;
+  readonly limiter: RequestLimiter;
+  readonly port: () => number;
+}
+
 function createDispatcher(
   options: ApiServerOptions,
   parts: ServerParts,
   cache: WatchCache,
-  port: () => number,
+  { metrics, limiter, port }: DispatcherDependencies,
 ): Dispatcher {
   const { resources, schema } = parts;
   const definitions = (): readonly ResourceDefinition[] => resources.definitions;
@@ -228,14 +249,14 @@ function createDispatcher(
         },
       },
     }),
+    limiter,
     metrics: new ApiServerMetrics(
-      options.metrics ?? new Registry(),
+      metrics,
       () =>
         new Map(
           resources.all.map(({ definition, storage }) => {
-            const page = cache.list({ prefix: storage.layout.prefix(''), limit: 1 });
             const { plural, group, custom } = definition;
-            return [custom === true ? `${plural}.${group}` : plural, page.records.length + page.remaining];
+            return [custom === true ? `${plural}.${group}` : plural, storage.count('')];
           }),
         ),
     ),

@@ -10,6 +10,7 @@ import type { Logger } from '../../common/log.js';
 import type { AdmissionChain } from '../admission/admission.js';
 import type { Authorizer } from '../filters/authorization.js';
 import type { UserInfo } from '../filters/user-info.js';
+import type { Admission } from '../flow-control/request-limiter.js';
 import type { Exchange } from '../http/exchange.js';
 import type { ResourcePath } from '../http/route.js';
 import type { UpgradeRequest } from '../http/listener.js';
@@ -146,6 +147,8 @@ export interface ResourceRequest {
   readonly parts: ServerParts;
   /** There when the client asks to change the protocol of its connection. */
   readonly upgrade?: UpgradeRequest;
+  /** How the request shares the server with others: its turns on the event loop, and its place. */
+  readonly admission: Admission;
 }
 
 /** Answers one request, or throws what `respondError` turns into a Status. */

@@ -3,12 +3,12 @@ import { StatusError } from '../../api/status-error.js';
 import type { ObjectPage } from '../storage/resource-storage.js';
 import { StoreError } from '../storage/store.js';
 import type { StoredObject } from '../storage/stored-object.js';
+import { Pieces } from '../flow-control/turns.js';
 import type { Handler, ResourceRequest } from './context.js';
 import { encodeContinue, latestRevision } from './continue-token.js';
 import { readListPlan } from './list-plan.js';
 import type { ListPlan } from './list-plan.js';
 import { waitForRevision } from './wait-for-revision.js';
-import { turnOfOthers } from './stream-list.js';
 import type { ListHead } from './stream-list.js';
 import { respondList } from './represent.js';
 import type { Selection } from './selection.js';
@@ -16,8 +16,6 @@ import { readSelection } from './selection.js';
 
 /** With a selector, so many records are looked at for each one that is asked for. */
 const lookAheadFactor = 4;
-/** So many objects are matched before others get a turn: a millisecond, where they have to be parsed for it. */
-const matchedAtOnce = 64;
 
 export const handleList: Handler = async (request) => {
   const selection = readSelection(request);
@@ -42,14 +40,17 @@ export async function collect(
   const items: StoredObject[] = [];
   let start = plan.start === undefined ? undefined : prefix + plan.start;
   let revision = plan.revision;
+  const pieces = new Pieces(request.admission.turn);
   for (;;) {
     const wanted = plan.limit === undefined ? undefined : plan.limit - items.length;
     const limit = wanted !== undefined && selection.selective ? wanted * lookAheadFactor : wanted;
     const page = await readPage(request, selection, { start, limit, revision, plan });
     revision = page.revision;
     for (const [index, item] of page.items.entries()) {
-      if (selection.selective && index % matchedAtOnce === matchedAtOnce - 1) await turnOfOthers();
-      if (selection.selective && !selection.matches(item)) continue;
+      if (selection.selective) {
+        if (pieces.due) await pieces.next();
+        if (!selection.matches(item)) continue;
+      }
       items.push(item);
       if (items.length !== plan.limit) continue;
       const left = page.items.length - index - 1 + page.remaining;

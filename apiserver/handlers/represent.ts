@@ -138,9 +138,9 @@ export async function respondList(
   const type = { kind: `${kind}List`, apiVersion: apiVersionOf(served.definition) };
   switch (representation.as) {
     case 'object':
-      if (representation.format === 'json') await streamJsonList(exchange, type, head, items);
+      if (representation.format === 'json') await streamJsonList(request, type, head, items);
       else if (representation.format === 'protobuf')
-        await streamProtobufList(exchange, type, encodeListMeta(request, head), items, messageOf(request));
+        await streamProtobufList(request, type, encodeListMeta(request, head), items, messageOf(request));
       else
         await respondValue(exchange, 200, 'yaml', {
           schema: parts.schema,
@@ -150,7 +150,7 @@ export async function respondList(
       return;
     case 'table': {
       const print = await tablePrinter(request, representation.version);
-      await streamList(exchange, print([], { listMeta: head }), items, ({ object }) =>
+      await streamList(request, print([], { listMeta: head }), items, ({ object }) =>
         JSON.stringify(print([object], { noHeaders: true }).rows[0]),
       );
       return;
@@ -163,7 +163,7 @@ export async function respondList(
         items: [],
       };
       if (representation.format === 'json')
-        await streamList(exchange, list, items, ({ object }) => JSON.stringify(partialMetadata(object)));
+        await streamList(request, list, items, ({ object }) => JSON.stringify(partialMetadata(object)));
       else
         await respondValue(exchange, 200, representation.format, {
           schema: parts.schema,

@@ -1,9 +1,10 @@
 /** Sends collections piece by piece, from bytes that exist already, so that others get a turn in between. */
 import type { TypeMeta } from '../../api/protobuf/envelope.js';
 import { listParts, protobufType } from '../../api/protobuf/envelope.js';
-import type { Exchange } from '../http/exchange.js';
+import { Pieces } from '../flow-control/turns.js';
 import { jsonType } from '../http/respond.js';
 import type { StoredObject } from '../storage/stored-object.js';
+import type { ResourceRequest } from './context.js';
 
 export interface ListHead {
   readonly resourceVersion: string;
@@ -13,16 +14,17 @@ export interface ListHead {
 
 /** Pieces of a list are handed to the connection in portions of this size. */
 const sliceBytes = 64 * 1024;
-/** So many objects are encoded before others get a turn: a few milliseconds. */
-const encodedAtOnce = 100;
+
+/** Where a list goes, and how it shares the event loop with others. */
+type ListTarget = Pick<ResourceRequest, 'exchange' | 'admission'>;
 
 export async function streamJsonList(
-  exchange: Exchange,
+  target: ListTarget,
   { kind, apiVersion }: TypeMeta,
   head: ListHead,
   items: readonly StoredObject[],
 ): Promise<void> {
-  await streamParts(exchange, jsonType, jsonParts(), sum(items.map((item) => item.record.value.byteLength)));
+  await streamParts(target, jsonType, jsonParts(), sum(items.map((item) => item.record.value.byteLength)));
 
   function* jsonParts(): Generator<Uint8Array> {
     const metadata = JSON.stringify(head);
@@ -41,12 +43,12 @@ export async function streamJsonList(
  * The last field of `around` is an empty array that stands for the items.
  */
 export async function streamList(
-  exchange: Exchange,
+  target: ListTarget,
   around: object,
   items: readonly StoredObject[],
   print: (item: StoredObject) => string,
 ): Promise<void> {
-  await streamParts(exchange, jsonType, parts(), sum(items.map((item) => item.record.value.byteLength)));
+  await streamParts(target, jsonType, parts(), sum(items.map((item) => item.record.value.byteLength)));
 
   function* parts(): Generator<Uint8Array> {
     yield Buffer.from(JSON.stringify(around).slice(0, -2));
@@ -57,26 +59,27 @@ export async function streamList(
 
 /** The length of a protobuf list stands before it: all items are encoded before the first is sent. */
 export async function streamProtobufList(
-  exchange: Exchange,
+  target: ListTarget,
   type: TypeMeta,
   metadata: Uint8Array,
   items: readonly StoredObject[],
   messageOf: (item: StoredObject) => Uint8Array,
 ): Promise<void> {
   const messages: Uint8Array[] = [];
+  const pieces = new Pieces(target.admission.turn);
   for (const item of items) {
     messages.push(messageOf(item));
-    if (messages.length % encodedAtOnce !== 0) continue;
-    await turnOfOthers();
-    if (exchange.signal.aborted) return;
+    if (!pieces.due) continue;
+    await pieces.next();
+    if (target.exchange.signal.aborted) return;
   }
   const parts = listParts(type, metadata, messages);
-  await streamParts(exchange, protobufType, parts, sum(messages.map((message) => message.length)));
+  await streamParts(target, protobufType, parts, sum(messages.map((message) => message.length)));
 }
 
 /** Sends what is small in one piece, and the rest at the pace of the client. */
 async function streamParts(
-  exchange: Exchange,
+  { exchange, admission }: ListTarget,
   contentType: string,
   parts: Iterable<Uint8Array>,
   aboutBytes: number,
@@ -87,26 +90,22 @@ async function streamParts(
     return;
   }
   const stream = exchange.stream(200, headers);
+  const pieces = new Pieces(admission.turn);
   let slice: Uint8Array[] = [];
   let length = 0;
   for (const part of parts) {
     slice.push(part);
     length += part.length;
-    if (length < sliceBytes) continue;
+    if (length < sliceBytes && !pieces.due) continue;
     const more = stream.write(Buffer.concat(slice));
     slice = [];
     length = 0;
-    if (more) await turnOfOthers();
-    else await stream.drained();
+    if (!more) await stream.drained();
+    if (pieces.due) await pieces.next();
     if (exchange.signal.aborted) return;
   }
   if (length > 0) stream.write(Buffer.concat(slice));
   stream.end();
-}
-
-/** Lets other requests run. */
-export function turnOfOthers(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function sum(lengths: readonly number[]): number {

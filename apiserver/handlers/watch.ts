@@ -11,6 +11,7 @@ import { StoreError } from '../storage/store.js';
 import type { StoredObject } from '../storage/stored-object.js';
 import type { ResourceEvent } from '../storage/resource-storage.js';
 import type { KubernetesObject } from '../../api/objects.js';
+import { Pieces } from '../flow-control/turns.js';
 import type { Handler, ResourceRequest } from './context.js';
 import { Deadline } from '../../common/deadline.js';
 import { waitForRevision } from './wait-for-revision.js';
@@ -28,6 +29,8 @@ const bookmarkIntervalMs = 60 * 1000;
 /** Writes that follow each other this fast, for a while, are put together. */
 const burstGapMs = 10;
 const burstWrites = 3;
+/** Objects of the state that a watch begins with are sent so many at a time. */
+const initialChunk = 64;
 
 export const handleWatch: Handler = async (request) => {
   const options = readWatchOptions(request.exchange);
@@ -76,6 +79,7 @@ class WatchSession {
     });
     try {
       await this.#sendInitial(stream, items, revision);
+      this.#request.admission.release();
       await this.#follow(stream, revision);
     } catch (error) {
       if (!(error instanceof StoreError && error.code === 'compacted')) throw error;
@@ -108,10 +112,12 @@ class WatchSession {
     revision: number,
   ): Promise<void> {
     let chunk: Uint8Array[] = [];
+    const pieces = new Pieces(this.#request.admission.turn);
     for (const item of items) {
+      if (pieces.due) await pieces.next();
       if (!this.#sees(item)) continue;
       chunk.push(this.#lines.event('ADDED', item));
-      if (chunk.length < 64) continue;
+      if (chunk.length < initialChunk) continue;
       await this.#write(stream, chunk);
       chunk = [];
     }

@@ -171,6 +171,12 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     return this.#page(this.#cache.list({ prefix: this.layout.prefix(namespace) }));
   }
 
+  /** How many objects a collection has, as the cache shows it. */
+  count(namespace: string): number {
+    const { records, remaining } = this.#cache.list({ prefix: this.layout.prefix(namespace), limit: 1 });
+    return records.length + remaining;
+  }
+
   /** Resolves when watches can begin after this revision; rejects with the signal's reason. */
   async whenCached(revision: number, signal: AbortSignal): Promise<void> {
     await this.#cache.waitForRevision(revision, signal);
