@@ -149,13 +149,16 @@ function computeContainerStatus(
       ? restartedSince(published, now.attempt, id)
       : { terminated: terminated(input, ended) };
   const started = now.state === 'running' && input.readiness.isStarted(container, now.id);
-  const completedInit =
-    now.state === 'exited' && now.exitCode === 0 && (input.pod.spec.initContainers ?? []).includes(container);
+  // An init container is ready when it has ended well; only a sidecar can be ready while it runs.
+  const ready =
+    (input.pod.spec.initContainers ?? []).includes(container) && !isSidecar(container)
+      ? now.state === 'exited' && now.exitCode === 0
+      : started && input.readiness.isReady(container, now.id);
   return {
     name: container.name,
     state,
     lastState,
-    ready: (started && input.readiness.isReady(container, now.id)) || completedInit,
+    ready,
     restartCount: now.attempt,
     image: now.image === '' ? (container.image ?? '') : now.image,
     imageID: now.imageRef,

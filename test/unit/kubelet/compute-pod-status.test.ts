@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Pod, PodSpec, PodStatus } from '../../../api/generated/core-v1.js';
+import type { Container, Pod, PodSpec, PodStatus } from '../../../api/generated/core-v1.js';
 import type { ContainerRuntimeState, PodRuntime } from '../../../kubelet/runtime-state/pod-runtime.js';
 import { buildStatusPatch } from '../../../kubelet/status/build-status-patch.js';
 import { computePodStatus } from '../../../kubelet/status/compute-pod-status.js';
@@ -145,6 +145,23 @@ void t.test('init containers that have not ended', async (t) => {
   t.equal(result.phase, 'Pending');
   t.match(result.containerStatuses?.[0]?.state, { waiting: { reason: 'PodInitializing' } });
   t.match(condition(result, 'Initialized'), { status: 'False', reason: 'ContainersNotInitialized' });
+});
+
+void t.test('when an init container is ready', async (t) => {
+  const ended = { name: 'init', state: 'exited', finishedAtMs: nowMs } as const;
+  const once = { name: 'init', image: 'app:1' };
+  const sidecar = { ...once, restartPolicy: 'Always' };
+  const cases: [string, Container, Partial<ContainerRuntimeState>, boolean][] = [
+    ['running', once, { name: 'init' }, false],
+    ['ended well', once, ended, true],
+    ['failed', once, { ...ended, exitCode: 1 }, false],
+    ['a running sidecar', sidecar, { name: 'init' }, true],
+    ['an ended sidecar', sidecar, ended, false],
+  ];
+  for (const [name, container, now, ready] of cases) {
+    const result = status(runtime(now), { pod: pod({ initContainers: [container] }) });
+    t.equal(result.initContainerStatuses?.[0]?.ready, ready, name);
+  }
 });
 
 void t.test('what the runtime has forgotten is taken from what was published', async (t) => {
