@@ -1,6 +1,6 @@
 /** The apiserver process. */
 import { networkInterfaces } from 'node:os';
-import { runComponent, UsageError } from '../common/component.js';
+import { runComponent } from '../common/component.js';
 import type { ComponentContext } from '../common/component.js';
 import {
   readBoolean,
@@ -13,22 +13,17 @@ import { startApiServer } from './server.js';
 import { declareServiceAccountFlags, readServiceAccountFlags } from './service-account-flags.js';
 import type { ServiceAccountFlags } from './service-account-flags.js';
 import { openStore } from './storage/backends/registry.js';
-import type { StoreOptions } from './storage/backends/registry.js';
+import type { Store } from './storage/store.js';
+import { declareStoreFlags, readStoreFlags } from './store-flags.js';
+import type { StoreFlags } from './store-flags.js';
 
-interface Flags extends ServiceAccountFlags {
+interface Flags extends ServiceAccountFlags, StoreFlags {
   bindAddress: string;
   securePort: string;
   advertiseAddress?: string;
   tlsCertFile: string;
   tlsPrivateKeyFile: string;
   clientCaFile?: string;
-  storageBackend: string;
-  dataDir?: string;
-  etcdServers?: string;
-  etcdPrefix: string;
-  etcdCafile?: string;
-  etcdCertfile?: string;
-  etcdKeyfile?: string;
   serviceClusterIpRange: string;
   serviceNodePortRange: string;
   kubeletCertificateAuthority?: string;
@@ -45,20 +40,13 @@ await runComponent<Flags>({
   name: 'apiserver',
   description: 'Serves the Kubernetes API over a store.',
   flags: (command) =>
-    declareServiceAccountFlags(command)
+    declareServiceAccountFlags(declareStoreFlags(command))
       .option('--bind-address <address>', 'address to listen on', '0.0.0.0')
       .option('--secure-port <port>', 'port of HTTPS', '6443')
       .option('--advertise-address <address>', 'address under which the cluster reaches this server')
       .requiredOption('--tls-cert-file <file>', 'certificate of this server, PEM')
       .requiredOption('--tls-private-key-file <file>', 'its key, PEM')
       .option('--client-ca-file <file>', 'CA of client certificates, PEM')
-      .option('--storage-backend <name>', 'embedded, etcd or memory', 'embedded')
-      .option('--data-dir <folder>', 'where the embedded store keeps its files')
-      .option('--etcd-servers <urls>', 'client URLs of etcd, comma-separated')
-      .option('--etcd-prefix <prefix>', 'what all keys in etcd begin with', '/registry')
-      .option('--etcd-cafile <file>', 'CA of etcd, PEM')
-      .option('--etcd-certfile <file>', 'client certificate for etcd, PEM')
-      .option('--etcd-keyfile <file>', 'its key, PEM')
       .option('--service-cluster-ip-range <cidr>', 'addresses of Services', '10.96.0.0/12')
       .option('--service-node-port-range <range>', 'ports of NodePort Services', '30000-32767')
       .option('--kubelet-certificate-authority <file>', 'CA of the kubelets, PEM')
@@ -77,7 +65,14 @@ await runComponent<Flags>({
 });
 
 async function run(flags: Flags, { log, signal, metrics }: ComponentContext): Promise<void> {
-  const store = await openStore(storeOptions(flags, log));
+  let store: Store;
+  try {
+    store = await openStore(readStoreFlags(flags, log, signal));
+  } catch (error) {
+    // Told to stop while it waited for its store: that is no failure.
+    if (signal.aborted) return;
+    throw error;
+  }
   try {
     const server = await startApiServer({
       host: flags.bindAddress,
@@ -121,33 +116,6 @@ async function run(flags: Flags, { log, signal, metrics }: ComponentContext): Pr
     await server.stop();
   } finally {
     await store.close();
-  }
-}
-
-function storeOptions(flags: Flags, log: ComponentContext['log']): StoreOptions {
-  switch (flags.storageBackend) {
-    case 'memory':
-      return { backend: 'memory', log };
-    case 'embedded':
-      if (flags.dataDir === undefined) throw new UsageError('--data-dir is needed by the embedded store');
-      return { backend: 'embedded', dataDir: flags.dataDir, log };
-    case 'etcd': {
-      if (flags.etcdServers === undefined) throw new UsageError('--etcd-servers is needed by the etcd store');
-      const tls = {
-        ...(flags.etcdCafile === undefined ? {} : { caFile: flags.etcdCafile }),
-        ...(flags.etcdCertfile === undefined ? {} : { certFile: flags.etcdCertfile }),
-        ...(flags.etcdKeyfile === undefined ? {} : { keyFile: flags.etcdKeyfile }),
-      };
-      return {
-        backend: 'etcd',
-        endpoints: flags.etcdServers.split(','),
-        prefix: flags.etcdPrefix,
-        tls,
-        log,
-      };
-    }
-    default:
-      throw new UsageError(`--storage-backend: ${flags.storageBackend} is not embedded, etcd or memory`);
   }
 }
 

@@ -239,7 +239,8 @@ function createDispatcher(
       live: {},
       ready: {
         store: async () => {
-          await options.store.status();
+          const { problem } = await options.store.status();
+          if (problem?.kind === 'refusing-writes') throw new Error(problem.message);
         },
         'watch-cache': () => {
           if (!cache.ready) throw new Error('the watch cache has not caught up with the store');

@@ -139,8 +139,10 @@ export function statusOfStoreError(error: StoreError): StatusError {
       return new StatusError('RequestEntityTooLarge', `the object is too large to store: ${error.message}`, {
         cause: error,
       });
-    case 'unavailable':
     case 'ambiguous':
+      // Without a hint to retry: a client that repeats a POST that was applied meets its own object.
+      return new StatusError('Timeout', `the store did not say in time: ${error.message}`, { cause: error });
+    case 'unavailable':
     case 'closed':
       return new StatusError('ServiceUnavailable', `the store is unavailable: ${error.message}`, {
         cause: error,

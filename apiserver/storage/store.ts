@@ -125,9 +125,10 @@ export interface Store {
   }): AsyncIterable<WatchBatch>;
   /**
    * Makes open watches report the revision that the store has by now, also where nothing of their prefix was written.
-   * False where the engine cannot be relied on for that: a reader that needs to be fresh then reads the store.
+   * False where the engine cannot be relied on for that: a reader that needs to be fresh then reads the store. With
+   * `mayWrite`, such an engine writes a record of its own for it, which no reader sees; the watches report that.
    */
-  requestProgress(): boolean;
+  requestProgress(options?: { readonly mayWrite?: boolean }): boolean;
   /** Revisions before this one are gone, as far as this process knows: never read one from a cache, either. */
   readonly compactedBefore: number;
   /** Forgets history before `revision`; the state as of `revision` stays readable. */

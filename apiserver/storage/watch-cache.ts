@@ -50,6 +50,8 @@ const batchBytes = 1024 * 1024;
 /** How long a read waits for the cache where the store is sure to report its revision, and where it is not. */
 const reliableCatchUpMs = 3000;
 const hopefulCatchUpMs = 100;
+/** How often the store is asked for progress while somebody waits for a revision. */
+const progressIntervalMs = 150;
 const retry = { initialMs: 200, maxMs: 10_000, jitter: 0.3 };
 
 export class WatchCache implements WatchedEvents {
@@ -356,6 +358,7 @@ export class WatchCache implements WatchedEvents {
       }
       signal?.throwIfAborted();
       const finish = (): void => {
+        stopAsking();
         this.#revisionWaiters.delete(waiter);
         signal?.removeEventListener('abort', finish);
         if (signal?.aborted === true) reject(signal.reason as Error);
@@ -363,8 +366,27 @@ export class WatchCache implements WatchedEvents {
       };
       const waiter = { revision, wake: finish };
       this.#revisionWaiters.add(waiter);
+      const stopAsking = this.#askForProgress();
       signal?.addEventListener('abort', finish, { once: true });
     });
+  }
+
+  /**
+   * The revision may be one that has no event for us. Events come within milliseconds, so it is worth asking only
+   * after a moment; then again and again, as an answer may be from before the revision. The result ends it.
+   */
+  #askForProgress(): () => void {
+    let cancel = (): void => undefined;
+    const later = (): void => {
+      cancel = this.#clock.schedule(progressIntervalMs, () => {
+        this.#store.requestProgress({ mayWrite: true });
+        later();
+      });
+    };
+    later();
+    return () => {
+      cancel();
+    };
   }
 
   #end(): void {

@@ -8,12 +8,10 @@ import { startEtcd } from '../support/etcd.js';
 import { storeContract } from './store.js';
 
 storeContract(t, 'memory', {
-  reportsProgressAtOnce: true,
   open: async () => ({ store: await openStore({ backend: 'memory' }), dispose: async () => undefined }),
 });
 
 storeContract(t, 'embedded', {
-  reportsProgressAtOnce: true,
   open: async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'knarr-store-'));
     const store = await openStore({ backend: 'embedded', dataDir, log });
@@ -35,7 +33,6 @@ t.teardown(() => etcd.stop());
 let folders = 0;
 
 storeContract(t, 'etcd', {
-  reportsProgressAtOnce: false,
   open: async () => {
     // One server for all: each store has a prefix of its own.
     const prefix = `/contract-${folders++}`;

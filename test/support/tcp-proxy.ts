@@ -2,12 +2,30 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 
+/** A connection ends when this many bytes have passed in one direction; the last byte still arrives. */
+export interface CutAfter {
+  readonly direction: 'to-server' | 'to-client';
+  readonly bytes: number;
+}
+
+interface Pair {
+  readonly client: Socket;
+  readonly upstream: Socket;
+  readonly passed: Record<CutAfter['direction'], number>;
+  readonly cutAfter: CutAfter | undefined;
+}
+
 export class TcpProxy {
   readonly #server: Server;
-  readonly #connections = new Set<[Socket, Socket]>();
+  readonly #pairs = new Set<Pair>();
   /** Requests pass, and the first byte of an answer cuts the connection instead. */
   #swallowAnswers = false;
   #refusing = false;
+  #holding = false;
+  #refuses: ((head: string) => boolean) | undefined;
+  #nextCut: CutAfter | undefined;
+  #delayMs = 0;
+  readonly passed = { 'to-server': 0, 'to-client': 0 };
 
   private constructor(target: { host: string; port: number }) {
     this.#server = createServer((client) => {
@@ -15,22 +33,31 @@ export class TcpProxy {
         client.destroy();
         return;
       }
-      const upstream = connect(target);
-      const pair: [Socket, Socket] = [client, upstream];
-      this.#connections.add(pair);
-      const cut = (): void => {
-        this.#connections.delete(pair);
-        client.destroy();
-        upstream.destroy();
+      const cutAfter = this.#nextCut;
+      this.#nextCut = undefined;
+      const pair = {
+        client,
+        upstream: connect(target),
+        passed: { 'to-server': 0, 'to-client': 0 },
+        cutAfter,
       };
-      for (const socket of pair) {
-        socket.on('close', cut);
-        socket.on('error', cut); // the other side learns of it by the cut
+      this.#pairs.add(pair);
+      for (const socket of [pair.client, pair.upstream]) {
+        const end = (): void => {
+          this.#end(pair);
+        };
+        socket.on('close', end);
+        socket.on('error', end); // the other side learns of it by the cut
       }
-      client.on('data', (data) => upstream.write(data));
-      upstream.on('data', (data) => {
-        if (this.#swallowAnswers) cut();
-        else client.write(data);
+      let head: string | undefined;
+      pair.client.on('data', (data: Buffer) => {
+        head ??= data.toString('latin1');
+        if (this.#refuses?.(head) === true) this.#end(pair);
+        else this.#pass(pair, 'to-server', data);
+      });
+      pair.upstream.on('data', (data: Buffer) => {
+        if (this.#swallowAnswers) this.#end(pair);
+        else this.#pass(pair, 'to-client', data);
       });
     });
   }
@@ -48,11 +75,26 @@ export class TcpProxy {
 
   /** Ends all connections; new ones are accepted. */
   cut(): void {
-    for (const pair of this.#connections) for (const socket of pair) socket.destroy();
+    for (const pair of this.#pairs) this.#end(pair);
+  }
+
+  /** The next connection, and only that one, ends at this byte. */
+  cutNextAfter(cut: CutAfter): void {
+    this.#nextCut = cut;
   }
 
   swallowAnswers(swallow: boolean): void {
     this.#swallowAnswers = swallow;
+  }
+
+  /** Accepts and keeps connections, and passes nothing on: a network that drops packets. */
+  hold(hold: boolean): void {
+    this.#holding = hold;
+  }
+
+  /** Everything arrives so much later, in each direction. */
+  delay(milliseconds: number): void {
+    this.#delayMs = milliseconds;
   }
 
   /** Ends all connections and closes new ones at once. */
@@ -61,8 +103,35 @@ export class TcpProxy {
     if (refuse) this.cut();
   }
 
+  /** Ends a connection whose first bytes are such. */
+  refuseThoseWho(matches: ((head: string) => boolean) | undefined): void {
+    this.#refuses = matches;
+  }
+
   async stop(): Promise<void> {
     this.cut();
     await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #pass(pair: Pair, direction: CutAfter['direction'], data: Buffer): void {
+    if (this.#holding) return;
+    const socket = direction === 'to-server' ? pair.upstream : pair.client;
+    const left =
+      pair.cutAfter?.direction === direction ? pair.cutAfter.bytes - pair.passed[direction] : Infinity;
+    const passing = data.subarray(0, Math.min(left, data.length));
+    pair.passed[direction] += passing.length;
+    this.passed[direction] += passing.length;
+    if (left <= data.length)
+      socket.end(passing, () => {
+        this.#end(pair);
+      });
+    else if (this.#delayMs === 0) socket.write(passing);
+    else setTimeout(() => socket.write(passing), this.#delayMs);
+  }
+
+  #end(pair: Pair): void {
+    this.#pairs.delete(pair);
+    pair.client.destroy();
+    pair.upstream.destroy();
   }
 }

@@ -4,6 +4,17 @@ import type { StoredRecord, StoreEvent } from '../../store.js';
 import type { KeyValue, WatchEvent } from './etcd-messages.js';
 
 const storeRoot = '/registry';
+/**
+ * Below the root, names that begin with this character are the backend's own: no resource of Kubernetes has such a
+ * name, and so whoever may use the prefix may use them, and the store does not show them.
+ */
+const ownMark = '!';
+const firstShown = `${storeRoot}/${String.fromCharCode(ownMark.charCodeAt(0) + 1)}`;
+
+export interface KeyRange {
+  readonly key: Buffer;
+  readonly rangeEnd: Buffer;
+}
 
 export class EtcdKeys {
   readonly #root: string;
@@ -24,10 +35,31 @@ export class EtcdKeys {
     return storeRoot + key.toString('utf8', Buffer.byteLength(this.#root));
   }
 
+  /** A key of the backend's own. */
+  own(name: string): Buffer {
+    return this.toEtcd(`${storeRoot}/${ownMark}${name}`);
+  }
+
   /** The half-open range of bytes [from, end) that holds the keys of a prefix, from `startKey` on. */
-  range(prefix: string, startKey = ''): { readonly key: Buffer; readonly rangeEnd: Buffer } {
-    const key = this.toEtcd(startKey > prefix ? startKey : prefix);
-    return { key, rangeEnd: bytesAfterPrefix(this.toEtcd(prefix)) };
+  range(prefix: string, startKey = ''): KeyRange {
+    const from = prefix === `${storeRoot}/` && startKey < firstShown ? firstShown : startKey;
+    return { key: this.toEtcd(from > prefix ? from : prefix), rangeEnd: this.#end(prefix) };
+  }
+
+  /** What a watch of this prefix asks for; `whole` includes everything of this store, and what is its own. */
+  watchRange(prefix: string, whole: boolean): KeyRange {
+    const from = whole ? `${storeRoot}/` : prefix;
+    return { key: this.toEtcd(from), rangeEnd: this.#end(from) };
+  }
+
+  /** Whether an event of a watch is for those who watch this prefix. */
+  isShown(etcdKey: Buffer, prefix: string): boolean {
+    const key = this.fromEtcd(etcdKey);
+    return key.startsWith(prefix) && !key.startsWith(`${storeRoot}/${ownMark}`);
+  }
+
+  #end(prefix: string): Buffer {
+    return bytesAfterPrefix(this.toEtcd(prefix));
   }
 
   record(kv: KeyValue): StoredRecord {

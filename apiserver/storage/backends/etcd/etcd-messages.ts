@@ -4,7 +4,11 @@ export interface KeyValue {
   readonly key: Buffer;
   readonly createRevision: string;
   readonly modRevision: string;
+  /** How often the key was written since it was created. */
+  readonly version: string;
   readonly value: Buffer;
+  /** '0' for a record that does not expire. */
+  readonly lease: string;
 }
 
 export interface Header {
@@ -26,13 +30,13 @@ export interface RangeResponse {
   readonly count: string;
 }
 
+export type Compare = { readonly result: 'EQUAL'; readonly key: Uint8Array } & (
+  | { readonly target: 'MOD'; readonly modRevision: number }
+  | { readonly target: 'VERSION'; readonly version: number }
+);
+
 export interface TxnRequest {
-  readonly compare: readonly {
-    readonly result: 'EQUAL';
-    readonly target: 'MOD';
-    readonly key: Uint8Array;
-    readonly modRevision: number;
-  }[];
+  readonly compare: readonly Compare[];
   readonly success: readonly RequestOp[];
   readonly failure: readonly RequestOp[];
 }
@@ -51,16 +55,18 @@ export interface TxnResponse {
   }[];
 }
 
-export interface WatchRequest {
-  readonly createRequest: {
-    readonly key: Uint8Array;
-    readonly rangeEnd: Uint8Array;
-    readonly startRevision: number;
-    readonly progressNotify: boolean;
-    readonly prevKv: boolean;
-    readonly fragment: boolean;
-  };
-}
+export type WatchRequest =
+  | {
+      readonly createRequest: {
+        readonly key: Uint8Array;
+        readonly rangeEnd: Uint8Array;
+        readonly startRevision: number;
+        readonly progressNotify: boolean;
+        readonly prevKv: boolean;
+        readonly fragment: boolean;
+      };
+    }
+  | { readonly progressRequest: Record<string, never> };
 
 export interface WatchEvent {
   readonly type: 'PUT' | 'DELETE';
@@ -83,8 +89,20 @@ export interface LeaseGrantResponse {
   readonly error: string;
 }
 
+export interface LeaseTimeToLiveResponse {
+  /** Seconds; '-1' when the lease is gone. */
+  readonly TTL: string;
+}
+
+export interface AuthenticateResponse {
+  readonly token: string;
+}
+
 export interface StatusResponse {
   readonly header: Header;
   readonly version: string;
   readonly dbSize: string;
+  /** '0' when the member knows of no leader. */
+  readonly leader: string;
+  readonly errors: readonly string[];
 }

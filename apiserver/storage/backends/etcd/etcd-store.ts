@@ -4,7 +4,6 @@
  * A write is one transaction that compares the key's modification revision. It is sent once. When its answer is
  * lost the key is read back: what is found decides, and where it cannot, the caller is told `ambiguous`.
  */
-import { status as grpcStatus } from '@grpc/grpc-js';
 import { systemClock } from '../../../../common/clock.js';
 import type { Clock } from '../../../../common/clock.js';
 import type { Logger } from '../../../../common/log.js';
@@ -16,15 +15,22 @@ import type {
   RangeResult,
   Store,
   StoredRecord,
+  StoreProblem,
   StoreStatus,
   UpdateResult,
   WatchBatch,
 } from '../../store.js';
-import { EtcdClient, grpcCode, isTransportError } from './etcd-client.js';
-import type { EtcdTlsFiles } from './etcd-client.js';
+import type { EtcdCredentials } from './etcd-auth.js';
+import { EtcdClient } from './etcd-client.js';
+import { EtcdCompaction } from './etcd-compaction.js';
+import type { EtcdTls } from './etcd-endpoint.js';
+import { EtcdCallError, storeErrorOf } from './etcd-errors.js';
 import { EtcdKeys } from './etcd-keys.js';
 import { EtcdLeases } from './etcd-leases.js';
-import type { RangeRequest, RangeResponse, RequestOp, TxnResponse, WatchResponse } from './etcd-messages.js';
+import type { RangeRequest, RangeResponse, RequestOp, TxnResponse } from './etcd-messages.js';
+import { EtcdProgress } from './etcd-progress.js';
+import { probeCompactRevision } from './probe-compact-revision.js';
+import { waitForEtcd } from './wait-for-etcd.js';
 import { watchEtcd } from './watch-etcd.js';
 
 export interface EtcdStoreOptions {
@@ -33,24 +39,36 @@ export interface EtcdStoreOptions {
   readonly endpoints: readonly string[];
   /** What stands for `/registry` in etcd's keys, as `--etcd-prefix` of the kube-apiserver. */
   readonly prefix?: string;
-  /** PEM files for https endpoints. */
-  readonly tls?: EtcdTlsFiles;
+  readonly tls?: EtcdTls;
+  /** For an etcd that has authentication switched on. */
+  readonly credentials?: EtcdCredentials;
   readonly log: Logger;
   readonly clock?: Clock;
-  /** History younger than this is kept, up to twice as long; 5 minutes unless told, 0 leaves compaction to others. */
+  /**
+   * History younger than this is kept, up to twice as long; 5 minutes unless told, 0 leaves compaction to others.
+   * Of several servers on one cluster one compacts each time.
+   */
   readonly compactionIntervalMs?: number;
+  /** How long opening waits for an etcd that answers; without end unless told. */
+  readonly startTimeoutMs?: number;
+  /** Ends the wait of opening. */
+  readonly signal?: AbortSignal;
 }
 
 const defaultCompactionIntervalMs = 5 * 60_000;
-const readTries = 3;
-/** etcd refuses requests above 1.5 MiB by default; what of a refusal's reasons this is shows by the size. */
-const largeValueBytes = 1024 * 1024;
 
-/** Connects and makes one read. Throws `unavailable` when no endpoint answers. */
+/**
+ * Waits until an endpoint answers a read, and says on one line what it is waiting for. Throws `unavailable` for
+ * endpoints and certificates that cannot be used at all, and when `startTimeoutMs` has passed; the signal's reason
+ * when it aborts.
+ */
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   const store = new EtcdStore(options);
   try {
-    await store.get('/registry/');
+    await waitForEtcd(async (signal) => {
+      await store.get('/registry/', signal);
+    }, options);
+    store.begin();
   } catch (error) {
     await store.close();
     throw error;
@@ -62,22 +80,41 @@ class EtcdStore implements Store {
   readonly #client: EtcdClient;
   readonly #keys: EtcdKeys;
   readonly #leases: EtcdLeases;
+  readonly #progress: EtcdProgress;
   readonly #options: EtcdStoreOptions;
   readonly #clock: Clock;
   readonly #closing = new AbortController();
   readonly #underWay = new Set<Promise<unknown>>();
-  /** What this process has compacted itself; others' compactions show when etcd is asked. */
+  /** What this process knows to be compacted; more may be, by others. */
   #compactedBefore = 0;
-  #cancelCompaction: (() => void) | undefined;
+  /** When etcd was first seen to refuse writes; undefined when it does not. */
+  #refusingSinceMs: number | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: EtcdStoreOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#client = new EtcdClient(options.endpoints, options.tls);
+    this.#client = new EtcdClient({ ...options, clock: this.#clock });
     this.#keys = new EtcdKeys(options.prefix ?? '/registry');
     this.#leases = new EtcdLeases(this.#client, this.#clock);
-    this.#scheduleCompaction(undefined);
+    this.#progress = new EtcdProgress(this.#client, this.#keys);
+  }
+
+  /** Starts what goes on beside the calls; closing ends it. */
+  begin(): void {
+    const intervalMs = this.#options.compactionIntervalMs ?? defaultCompactionIntervalMs;
+    if (intervalMs === 0) return;
+    const { log } = this.#options;
+    const compaction = new EtcdCompaction({
+      client: this.#client,
+      clock: this.#clock,
+      log,
+      intervalMs,
+      onCompacted: (revision) => {
+        this.#noteCompaction(revision);
+      },
+    });
+    void this.#track(compaction.run(this.#closing.signal));
   }
 
   async get(
@@ -111,7 +148,7 @@ class EtcdStore implements Store {
 
   async create(key: string, value: Uint8Array, options?: { ttlSeconds?: number }): Promise<CreateResult> {
     this.#mustBeOpen();
-    const answer = await this.#write(key, 0, this.#put(key, value, options?.ttlSeconds), value);
+    const answer = await this.#put(key, value, 0, options?.ttlSeconds);
     if (answer.kind === 'written') return { kind: 'created', revision: answer.revision };
     if (answer.current !== undefined) return { kind: 'exists', record: answer.current };
     // It was there when the answer got lost, and is gone since: the caller may try again.
@@ -125,16 +162,15 @@ class EtcdStore implements Store {
     options?: { ttlSeconds?: number },
   ): Promise<UpdateResult> {
     this.#mustBeOpen();
-    const put = this.#put(key, value, options?.ttlSeconds);
-    const answer = await this.#write(key, expectedModRevision, put, value);
+    const answer = await this.#put(key, value, expectedModRevision, options?.ttlSeconds);
     if (answer.kind === 'written') return { kind: 'updated', revision: answer.revision };
     return { kind: 'conflict', current: answer.current };
   }
 
   async delete(key: string, expectedModRevision: number): Promise<DeleteResult> {
     this.#mustBeOpen();
-    const request = Promise.resolve({ requestDeleteRange: { key: this.#keys.toEtcd(key), prevKv: true } });
-    const answer = await this.#write(key, expectedModRevision, request, undefined);
+    const operation = { requestDeleteRange: { key: this.#keys.toEtcd(key), prevKv: true } };
+    const answer = await this.#track(this.#sendOnce(key, expectedModRevision, operation, undefined));
     if (answer.kind === 'refused') return { kind: 'conflict', current: answer.current };
     const [deleted] = answer.response.responses[0]?.responseDeleteRange?.prevKvs ?? [];
     if (deleted === undefined)
@@ -162,6 +198,7 @@ class EtcdStore implements Store {
         signal: stop.signal,
         client: this.#client,
         keys: this.#keys,
+        progress: this.#progress,
         log: this.#options.log,
         clock: this.#clock,
       });
@@ -171,9 +208,16 @@ class EtcdStore implements Store {
     }
   }
 
-  /** Progress on request may overtake events before etcd 3.4.25 and 3.5.8; nothing is asked of any version yet. */
-  requestProgress(): boolean {
-    return false;
+  requestProgress({ mayWrite = false } = {}): boolean {
+    if (this.#closing.signal.aborted) return false;
+    const ordered = this.#progress.request();
+    if (!ordered && mayWrite) {
+      this.#track(this.#progress.write()).catch((error: unknown) => {
+        // Who waits for progress asks again, or gives up and says so.
+        this.#options.log.debug('etcd could not be asked for progress', { err: error });
+      });
+    }
+    return ordered;
   }
 
   get compactedBefore(): number {
@@ -184,9 +228,9 @@ class EtcdStore implements Store {
     this.#mustBeOpen();
     try {
       await this.#track(this.#client.compact(revision));
-      this.#compactedBefore = Math.max(this.#compactedBefore, revision);
+      this.#noteCompaction(revision);
     } catch (error) {
-      const problem = await this.#asStoreError(error, revision);
+      const problem = storeErrorOf(error);
       // What is compacted already needs no more.
       if (problem.code !== 'compacted') throw problem;
     }
@@ -194,13 +238,17 @@ class EtcdStore implements Store {
 
   async status(): Promise<StoreStatus> {
     const { revision } = await this.get('/registry/');
-    const { dbSize } = await this.#call(() => this.#client.status());
-    return {
-      backend: 'etcd',
-      revision,
-      compactRevision: await this.#probeCompactRevision(),
-      sizeBytes: Number(dbSize),
-    };
+    try {
+      const [answer, compactRevision] = await this.#track(
+        Promise.all([this.#client.status(), probeCompactRevision(this.#client, this.#keys)]),
+      );
+      this.#noteCompaction(compactRevision);
+      const sizeBytes = Number(answer?.dbSize ?? 0);
+      const problem = this.#problem(answer?.errors ?? []);
+      return { backend: 'etcd', revision, compactRevision, sizeBytes, ...(problem && { problem }) };
+    } catch (error) {
+      throw storeErrorOf(error);
+    }
   }
 
   close(): Promise<void> {
@@ -209,29 +257,29 @@ class EtcdStore implements Store {
   }
 
   async #close(): Promise<void> {
-    this.#cancelCompaction?.();
     this.#closing.abort();
     await Promise.allSettled(this.#underWay);
     this.#client.close();
   }
 
-  async #put(key: string, value: Uint8Array, ttlSeconds: number | undefined): Promise<RequestOp> {
-    const put = { key: this.#keys.toEtcd(key), value };
-    if (ttlSeconds === undefined) return { requestPut: put };
-    const lease = await this.#call(() => this.#leases.leaseFor(ttlSeconds));
-    return { requestPut: { ...put, lease } };
-  }
-
-  /** Sends a write once. `value` is undefined for a deletion. Closing waits for it, the lease included. */
-  async #write(
+  /** Closing waits for it, the lease included. */
+  #put(
     key: string,
+    value: Uint8Array,
     expectedModRevision: number,
-    operation: Promise<RequestOp>,
-    value: Uint8Array | undefined,
+    ttlSeconds: number | undefined,
   ): Promise<WriteAnswer> {
-    return this.#track(operation.then((op) => this.#sendOnce(key, expectedModRevision, op, value)));
+    const put = { key: this.#keys.toEtcd(key), value };
+    if (ttlSeconds === undefined)
+      return this.#track(this.#sendOnce(key, expectedModRevision, { requestPut: put }, value));
+    return this.#track(
+      this.#leases.withLease(ttlSeconds, (lease) =>
+        this.#sendOnce(key, expectedModRevision, { requestPut: { ...put, lease } }, value),
+      ),
+    );
   }
 
+  /** `value` is undefined for a deletion. */
   async #sendOnce(
     key: string,
     expectedModRevision: number,
@@ -250,29 +298,30 @@ class EtcdStore implements Store {
       const found = response.responses[0]?.responseRange;
       return { kind: 'refused', current: found && this.#first(found) };
     } catch (error) {
-      if (isTransportError(error)) return this.#readBack(key, expectedModRevision, value, error);
-      if (isRefusalOfSize(error, value)) {
-        throw new StoreError('too-large', `etcd refuses the ${value?.byteLength ?? 0} bytes of ${key}`, {
-          cause: error,
-        });
-      }
-      throw await this.#asStoreError(error);
+      if (error instanceof EtcdCallError && error.kind === 'connection')
+        return this.#readBack(key, expectedModRevision, value, error);
+      throw storeErrorOf(error);
     }
   }
 
-  /** The answer to a write was lost. The key as it is now may tell what became of it. */
+  /**
+   * The answer to a write was lost. The key as it is now may tell what became of it: our very bytes, written after
+   * what we compared with, are our write, or the same one by somebody else, which comes to the same.
+   */
   async #readBack(
     key: string,
     expectedModRevision: number,
     value: Uint8Array | undefined,
-    cause: unknown,
+    cause: Error,
   ): Promise<WriteAnswer> {
+    const ambiguous = (): StoreError =>
+      new StoreError('ambiguous', `whether ${key} was written is not known: ${cause.message}`, { cause });
     let current: StoredRecord | undefined;
     try {
-      current = this.#first(await this.#read({ key: this.#keys.toEtcd(key) }));
+      current = this.#first(await this.#client.range({ key: this.#keys.toEtcd(key) }));
     } catch {
       // The read failed for the reason that the write did, which is reported.
-      throw new StoreError('ambiguous', `whether ${key} was written is not known`, { cause });
+      throw ambiguous();
     }
     if (
       value !== undefined &&
@@ -285,28 +334,42 @@ class EtcdStore implements Store {
     }
     // Overwritten by somebody: our comparison can no longer hold, but may have held before.
     // Unchanged: our write may still be on its way. Neither is an answer.
-    throw new StoreError('ambiguous', `whether ${key} was written is not known`, { cause });
+    throw ambiguous();
   }
 
-  /** A linearizable read, tried on other endpoints when one fails. Rejects with the signal's reason. */
+  /** A linearizable read. Rejects with StoreError or the signal's reason. */
   async #read(request: RangeRequest, signal?: AbortSignal): Promise<RangeResponse> {
     try {
-      return await this.#call(() => this.#client.range(request, signal), request.revision);
+      return await this.#track(this.#client.range(request, signal));
     } catch (error) {
       signal?.throwIfAborted();
-      throw error;
+      const problem = storeErrorOf(error);
+      if (problem.code !== 'compacted') throw problem;
+      const compactRevision = await this.#track(probeCompactRevision(this.#client, this.#keys));
+      this.#noteCompaction(compactRevision);
+      throw new StoreError(
+        'compacted',
+        `revision ${request.revision ?? 0} is gone: history begins at ${compactRevision}`,
+        {
+          cause: error,
+          compactRevision,
+        },
+      );
     }
   }
 
-  /** A call that may be repeated. `revision` is the one asked for, to explain a refusal. */
-  async #call<T>(call: () => Promise<T>, revision?: number): Promise<T> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.#track(call());
-      } catch (error) {
-        if (!isTransportError(error) || tries >= readTries) throw await this.#asStoreError(error, revision);
-      }
+  #noteCompaction(revision: number): void {
+    this.#compactedBefore = Math.max(this.#compactedBefore, revision);
+  }
+
+  #problem(errors: readonly string[]): StoreProblem | undefined {
+    const message = refusalOfWrites(errors);
+    if (message === undefined) {
+      this.#refusingSinceMs = undefined;
+      return undefined;
     }
+    this.#refusingSinceMs ??= this.#clock.now();
+    return { kind: 'refusing-writes', sinceMs: this.#refusingSinceMs, message };
   }
 
   async #track<T>(work: Promise<T>): Promise<T> {
@@ -323,77 +386,6 @@ class EtcdStore implements Store {
     return kv && this.#keys.record(kv);
   }
 
-  async #asStoreError(error: unknown, revision?: number): Promise<StoreError> {
-    if (error instanceof StoreError) return error;
-    if (grpcCode(error) === grpcStatus.OUT_OF_RANGE && revision !== undefined) {
-      // etcd has one code for both; which one it is shows the current revision.
-      const now = Number(
-        (await this.#client.range({ key: this.#keys.toEtcd('/registry/') })).header.revision,
-      );
-      if (revision > now) {
-        return new StoreError('future-revision', `revision ${revision} is above ${now}`, { cause: error });
-      }
-      return new StoreError('compacted', `revision ${revision} is gone`, {
-        cause: error,
-        compactRevision: await this.#probeCompactRevision(),
-      });
-    }
-    const reason = error instanceof Error ? error.message : String(error);
-    return new StoreError('unavailable', `etcd refuses: ${reason}`, { cause: error });
-  }
-
-  /** etcd tells its compaction revision only to a watch that begins before it. 0 when nothing was compacted. */
-  async #probeCompactRevision(): Promise<number> {
-    const key = this.#keys.toEtcd('/registry/');
-    try {
-      await this.#client.range({ key, revision: 1 });
-      return 0;
-    } catch (error) {
-      if (grpcCode(error) !== grpcStatus.OUT_OF_RANGE) throw await this.#asStoreError(error);
-    }
-    const stream = this.#client.watch();
-    try {
-      stream.write({
-        createRequest: {
-          key,
-          rangeEnd: Buffer.concat([key, Buffer.from([0])]),
-          startRevision: 1,
-          progressNotify: false,
-          prevKv: false,
-          fragment: false,
-        },
-      });
-      for await (const response of stream as AsyncIterable<WatchResponse>) {
-        if (response.canceled) return Number(response.compactRevision);
-      }
-      throw new StoreError('unavailable', 'etcd ended the watch that asks for the compaction revision');
-    } finally {
-      stream.cancel();
-    }
-  }
-
-  /** Like the kube-apiserver, every interval compacts to where the store was one interval before. */
-  #scheduleCompaction(revision: number | undefined): void {
-    const intervalMs = this.#options.compactionIntervalMs ?? defaultCompactionIntervalMs;
-    if (intervalMs === 0) return;
-    this.#cancelCompaction = this.#clock.schedule(intervalMs, () => {
-      void this.#compactTo(revision);
-    });
-  }
-
-  async #compactTo(revision: number | undefined): Promise<void> {
-    let next: number | undefined;
-    try {
-      if (revision !== undefined) await this.compact(revision);
-      next = (await this.get('/registry/')).revision;
-    } catch (error) {
-      if (!this.#closing.signal.aborted) {
-        this.#options.log.warn('etcd could not be compacted; tried again later', { err: error });
-      }
-    }
-    if (!this.#closing.signal.aborted) this.#scheduleCompaction(next);
-  }
-
   #mustBeOpen(): void {
     if (this.#closing.signal.aborted) throw new StoreError('closed', 'the store is closed');
   }
@@ -403,10 +395,12 @@ type WriteAnswer =
   | { readonly kind: 'written'; readonly revision: number; readonly response: TxnResponse }
   | { readonly kind: 'refused'; readonly current: StoredRecord | undefined };
 
-function isRefusalOfSize(error: unknown, value: Uint8Array | undefined): boolean {
-  const code = grpcCode(error);
-  return (
-    (code === grpcStatus.INVALID_ARGUMENT || code === grpcStatus.RESOURCE_EXHAUSTED) &&
-    (value?.byteLength ?? 0) >= largeValueBytes
-  );
+/** A member lists its alarms among its errors: `memberID:… alarm:NOSPACE`. */
+function refusalOfWrites(errors: readonly string[]): string | undefined {
+  const alarms = errors.filter((error) => error.includes('alarm:'));
+  if (alarms.length === 0) return undefined;
+  const advice = alarms.some((alarm) => alarm.includes('NOSPACE'))
+    ? ': compact and defragment it or raise --quota-backend-bytes, then disarm the alarm (etcdctl alarm disarm)'
+    : '';
+  return `etcd refuses writes (${alarms.map((alarm) => alarm.trim()).join(', ')})${advice}`;
 }

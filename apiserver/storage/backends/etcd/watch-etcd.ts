@@ -1,8 +1,10 @@
 /**
  * A watch that survives its connection: after a failure it begins again after the last event delivered, never
  * after what a response header says, because events of that revision may not have arrived yet.
+ *
+ * Each watch has a gRPC stream of its own. etcd could carry many on one, but then the slowest reader holds up the
+ * others, and one cut hits all. There are few: the apiserver's watch cache has one and serves everybody from it.
  */
-import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { backoffDelayMs } from '../../../../common/backoff.js';
 import { sleep } from '../../../../common/clock.js';
 import type { Clock } from '../../../../common/clock.js';
@@ -10,8 +12,10 @@ import type { Logger } from '../../../../common/log.js';
 import { StoreError } from '../../store.js';
 import type { StoreEvent, WatchBatch } from '../../store.js';
 import type { EtcdClient } from './etcd-client.js';
+import type { WatchStream } from './etcd-endpoint.js';
 import type { EtcdKeys } from './etcd-keys.js';
-import type { WatchRequest, WatchResponse } from './etcd-messages.js';
+import type { WatchResponse } from './etcd-messages.js';
+import type { EtcdProgress } from './etcd-progress.js';
 
 export interface EtcdWatchOptions {
   readonly prefix: string;
@@ -19,35 +23,47 @@ export interface EtcdWatchOptions {
   readonly signal: AbortSignal;
   readonly client: EtcdClient;
   readonly keys: EtcdKeys;
+  readonly progress: EtcdProgress;
   readonly log: Logger;
   readonly clock: Clock;
 }
 
 const retry = { initialMs: 100, maxMs: 5_000, jitter: 0.3 };
 
+/** The server ended this watch by a message: not the connection's fault. */
+class WatchCancelled extends Error {
+  override readonly name = 'WatchCancelled';
+}
+
 export async function* watchEtcd(options: EtcdWatchOptions): AsyncGenerator<WatchBatch> {
-  const { signal, client, log, clock } = options;
+  const { signal, client, progress, log, clock } = options;
   let seen = options.afterRevision;
   let failures = 0;
   while (!signal.aborted) {
-    let stream: ClientDuplexStream<WatchRequest, WatchResponse> | undefined;
+    let opened: Awaited<ReturnType<EtcdClient['watch']>> | undefined;
     try {
-      await client.connect();
-      stream = client.watch();
-      for await (const batch of readStream(stream, seen, options)) {
+      const version = (await client.status())?.version ?? '';
+      opened = await client.watch();
+      progress.add(opened.stream, version);
+      for await (const batch of readStream(opened.stream, seen, options)) {
         failures = 0;
-        for (const event of batch.events) {
-          seen = Math.max(seen, event.type === 'put' ? event.record.modRevision : event.revision);
-        }
+        seen = batch.revision;
         yield batch;
       }
     } catch (error) {
       if (isAborted(signal)) return;
       if (error instanceof StoreError && error.code === 'compacted') throw error;
-      log.warn('the watch on etcd was interrupted and goes on', { afterRevision: seen, err: error });
-      client.rotate();
+      const reason = error instanceof Error ? error.message : String(error);
+      const fields = { afterRevision: seen, reason };
+      if (failures === 0) log.warn('the watch on etcd was interrupted and goes on', fields);
+      else log.debug('the watch on etcd is still interrupted', fields);
+      if (opened !== undefined)
+        client.watchFailed(opened.endpoint, reason, { cancelled: error instanceof WatchCancelled });
     } finally {
-      stream?.cancel();
+      if (opened !== undefined) {
+        progress.remove(opened.stream);
+        opened.stream.cancel();
+      }
     }
     await sleep(clock, backoffDelayMs(failures++, retry), signal);
   }
@@ -55,9 +71,9 @@ export async function* watchEtcd(options: EtcdWatchOptions): AsyncGenerator<Watc
 
 /** One stream to its end. A cancelled stream ends in an error, also when it was us who cancelled it. */
 async function* readStream(
-  stream: ClientDuplexStream<WatchRequest, WatchResponse>,
+  stream: WatchStream,
   afterRevision: number,
-  { prefix, keys, signal }: EtcdWatchOptions,
+  { prefix, keys, progress, signal }: EtcdWatchOptions,
 ): AsyncGenerator<WatchBatch> {
   const onAbort = (): void => {
     stream.cancel();
@@ -65,32 +81,37 @@ async function* readStream(
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     signal.throwIfAborted();
+    const progressNotify = progress.isOrdered(stream);
     stream.write({
       createRequest: {
-        ...keys.range(prefix),
+        ...keys.watchRange(prefix, !progressNotify),
         startRevision: afterRevision + 1,
-        progressNotify: true,
+        progressNotify,
         prevKv: true,
         fragment: true,
       },
     });
-    let pieces: StoreEvent[] = [];
+    let seen = afterRevision;
+    /** The revision of the last event of the batch that is coming in, shown or not. */
+    let reached = afterRevision;
+    let events: StoreEvent[] = [];
     for await (const response of stream as AsyncIterable<WatchResponse>) {
       if (response.canceled) throw cancellation(response);
       if (response.created) continue;
-      for (const event of response.events) pieces.push(keys.event(event));
+      for (const event of response.events) {
+        const revision = Number(event.kv.modRevision);
+        // Versions before 3.4.25 and 3.5.8 may send an event again after they caught up from a snapshot.
+        if (revision <= seen) continue;
+        reached = revision;
+        if (keys.isShown(event.kv.key, prefix)) events.push(keys.event(event));
+      }
       if (response.fragment) continue;
-      const last = pieces.at(-1);
       // Of a batch, no more is claimed than it holds; without events the header tells of progress.
-      const revision =
-        last === undefined
-          ? Number(response.header.revision)
-          : last.type === 'put'
-            ? last.record.modRevision
-            : last.revision;
-      const events = pieces;
-      pieces = [];
-      if (revision > afterRevision) yield { events, revision };
+      if (response.events.length === 0 && progressNotify)
+        reached = Math.max(reached, Number(response.header.revision));
+      if (reached > seen) yield { events, revision: reached };
+      seen = reached;
+      events = [];
     }
     throw new StoreError('unavailable', 'etcd ended the watch');
   } finally {
@@ -98,12 +119,12 @@ async function* readStream(
   }
 }
 
-function cancellation(response: WatchResponse): StoreError {
+function cancellation(response: WatchResponse): Error {
   const compactRevision = Number(response.compactRevision);
   if (compactRevision > 0) {
     return new StoreError('compacted', `history begins at revision ${compactRevision}`, { compactRevision });
   }
-  return new StoreError('unavailable', `etcd cancelled the watch: ${response.cancelReason}`);
+  return new WatchCancelled(`etcd cancelled the watch: ${response.cancelReason}`);
 }
 
 function isAborted(signal: AbortSignal): boolean {
