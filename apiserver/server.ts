@@ -204,13 +204,18 @@ function createParts(
     }),
     authorizer: options.authorizer ?? authenticatedUsersMayDoAll,
     kubelets: new KubeletConnector(options.kubelet),
-    checkStore: async () => {
-      await options.store.status();
-    },
+    checkStore: () => checkStore(options.store),
     clock,
     log: options.log,
     stopping,
   };
+}
+
+async function checkStore(store: Store): Promise<void> {
+  const { problem } = await store.status();
+  if (problem === undefined) return;
+  const effect = problem.kind === 'refusing-writes' ? 'writes are refused, reads go on' : 'writes wait long';
+  throw new Error(`${problem.message}; ${effect}; since ${new Date(problem.sinceMs).toISOString()}`);
 }
 
 interface DispatcherDependencies {
@@ -238,10 +243,7 @@ function createDispatcher(
     health: new HealthHandler({
       live: {},
       ready: {
-        store: async () => {
-          const { problem } = await options.store.status();
-          if (problem?.kind === 'refusing-writes') throw new Error(problem.message);
-        },
+        store: () => checkStore(options.store),
         'watch-cache': () => {
           if (!cache.ready) throw new Error('the watch cache has not caught up with the store');
         },

@@ -47,7 +47,7 @@ export function readStoreFlags(flags: StoreFlags, log: Logger, signal: AbortSign
       return { backend: 'memory', log };
     case 'embedded':
       if (flags.dataDir === undefined) throw new UsageError('--data-dir is needed by the embedded store');
-      return { backend: 'embedded', dataDir: flags.dataDir, log };
+      return { backend: 'embedded', dataDir: flags.dataDir, servesAdmin: true, log };
     case 'etcd':
       if (flags.etcdServers === undefined) throw new UsageError('--etcd-servers is needed by the etcd store');
       return {

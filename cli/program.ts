@@ -86,6 +86,8 @@ export function buildProgram(version: string, run: Run, write: (text: string) =>
       await run(flags, async (context) => (await import('./commands/image.js')).listLoadedImages(context));
     });
 
+  declareStore(program, run);
+
   withFolders(program.command('logs'))
     .description('print the log of one process: apiserver, kubelet, containerd, …')
     .argument('<process>')
@@ -102,6 +104,35 @@ export function buildProgram(version: string, run: Run, write: (text: string) =>
       },
     );
   return program;
+}
+
+function declareStore(program: Command, run: Run): void {
+  const store = program.command('store').description('snapshots and checks of the embedded store');
+  const declare = (name: string, description: string): Command =>
+    withFolders(store.command(name)).description(description).addOption(outputOption());
+  const handOver = (flags: SettingsFlags, args: readonly string[]): Promise<void> =>
+    run(flags, async (context) => (await import('./commands/store.js')).store(context, args));
+
+  declare('snapshot', 'write all that is in the store as of one revision into a file; the cluster may run')
+    .argument('<file>')
+    .action(async (file: string, flags: SettingsFlags) => {
+      await handOver(flags, ['snapshot', file]);
+    });
+  declare('restore', 'fill an empty store from a snapshot; clients list anew')
+    .argument('<file>')
+    .option('--bump-revision <count>', 'how far the revision is raised (default: 1000000000)')
+    .action(async (file: string, { bumpRevision, ...flags }: SettingsFlags & { bumpRevision?: string }) => {
+      const bump = bumpRevision === undefined ? [] : [`--bump-revision=${bumpRevision}`];
+      await handOver(flags, ['restore', file, ...bump]);
+    });
+  declare('verify', 'check every record of a snapshot, or of the store; the cluster may run')
+    .argument('[file]')
+    .action(async (file: string | undefined, flags: SettingsFlags) => {
+      await handOver(flags, file === undefined ? ['verify'] : ['verify', file]);
+    });
+  declare('status', 'show revision, size and condition').action(async (flags: SettingsFlags) => {
+    await handOver(flags, ['status']);
+  });
 }
 
 function outputOption(): Option {

@@ -1,12 +1,13 @@
-/** `knarr status`: processes, ages, memory, restarts, ports, and where the logs are. */
+/** `knarr status`: processes, ages, memory, restarts, ports, where the logs are, and trouble of the store. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createRestClient } from '../../client/rest-client.js';
 import { exitCodes, UsageError } from '../../common/usage-error.js';
 import { findCluster } from '../command-context.js';
 import type { CommandContext, ExitCode } from '../command-context.js';
 import { portsOf } from '../layout.js';
 import type { Layout } from '../layout.js';
-import { processDefinitions } from '../processes.js';
+import { kubeconfigOf, processDefinitions } from '../processes.js';
 import { askSupervisor } from '../supervisor/control.js';
 import { PidFolder } from '../supervisor/process-identity.js';
 import { age } from '../terminal.js';
@@ -30,6 +31,7 @@ export async function status(context: CommandContext): Promise<ExitCode> {
   const { layout } = await findCluster(context);
   const rows = await readRows(context, layout);
   const isUp = rows.every(({ state }) => state === 'running');
+  const store = await askStore(context, layout, rows);
   const { nodeName: node, nodeIp } = layout.settings;
   const result = {
     running: isUp,
@@ -37,6 +39,7 @@ export async function status(context: CommandContext): Promise<ExitCode> {
     nodeIp,
     server: layout.serverUrl,
     dataDir: layout.data.root,
+    ...(store === undefined ? {} : { store }),
     processes: rows,
   };
   terminal.result(result, () => {
@@ -48,8 +51,42 @@ export async function status(context: CommandContext): Promise<ExitCode> {
     terminal.line();
     terminal.line(`Node ${node} (${nodeIp}), API ${layout.serverUrl}, data in ${layout.data.root}`);
     if (!isUp) terminal.error('not every process runs: knarr up brings back what is missing');
+    if (store !== undefined && store.condition !== 'ok') terminal.error(store.message);
   });
-  return isUp ? exitCodes.ok : exitCodes.failed;
+  return isUp && store?.condition !== 'trouble' ? exitCodes.ok : exitCodes.failed;
+}
+
+interface StoreCondition {
+  /** `unknown` while the apiserver does not answer: it may have been started just now. */
+  readonly condition: 'ok' | 'trouble' | 'unknown';
+  readonly message: string;
+}
+
+const askTimeoutMs = 3_000;
+
+/** What the apiserver says of its store; undefined while it does not run. */
+async function askStore(
+  context: CommandContext,
+  layout: Layout,
+  rows: readonly ProcessRow[],
+): Promise<StoreCondition | undefined> {
+  if (!rows.some(({ name, state }) => name === 'apiserver' && state === 'running')) return undefined;
+  const client = createRestClient({
+    connection: { kubeconfig: kubeconfigOf(layout, 'admin') },
+    userAgent: 'knarr',
+    requestTimeoutMs: askTimeoutMs,
+  });
+  try {
+    return { condition: 'ok', message: await client.raw('/readyz/store', context.signal) };
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    const trouble = /store failed: (.*)/.exec(words)?.[1];
+    return trouble === undefined
+      ? { condition: 'unknown', message: `the apiserver does not answer yet: ${words}` }
+      : { condition: 'trouble', message: `the store is in trouble: ${trouble}` };
+  } finally {
+    await client.close();
+  }
 }
 
 function printRows({ terminal }: CommandContext, rows: readonly ProcessRow[]): void {

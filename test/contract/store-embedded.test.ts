@@ -8,10 +8,9 @@ import t from 'tap';
 import type { Test } from 'tap';
 import { openEmbeddedStore } from '../../apiserver/storage/backends/embedded/embedded-store.js';
 import type { EmbeddedStoreOptions } from '../../apiserver/storage/backends/embedded/embedded-store.js';
-import { openDurableFile } from '../../apiserver/storage/record-file/durable-file.js';
-import type { OpenDurableFile } from '../../apiserver/storage/record-file/durable-file.js';
 import type { Store } from '../../apiserver/storage/store.js';
 import { silentLogger as log } from '../../common/log.js';
+import { BadDisk } from '../support/bad-disk.js';
 import { until } from '../support/until.js';
 import { bytes, text, WatchRecording } from './store-watching.js';
 
@@ -250,32 +249,6 @@ void t.test('a store on a full disk opens and serves reads', { skip: !isRoot() }
     spawnSync('umount', [mounted]);
   }
 });
-
-/** A disk that does what the test says. */
-class BadDisk {
-  failWrites = false;
-  failTruncates = false;
-  /** Writes a part before it fails. */
-  tears = false;
-  hold: Promise<void> | undefined;
-
-  readonly open: OpenDurableFile = async (path, mode) => {
-    const file = await openDurableFile(path, mode);
-    return {
-      write: async (pieces, at) => {
-        await this.hold;
-        if (!this.failWrites) return file.write(pieces, at);
-        if (this.tears) await file.write([Buffer.concat(pieces).subarray(0, 5_000)], at);
-        throw Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' });
-      },
-      truncate: async (length) => {
-        if (this.failTruncates) throw Object.assign(new Error('EIO: i/o error, ftruncate'), { code: 'EIO' });
-        await file.truncate(length);
-      },
-      close: () => file.close(),
-    };
-  };
-}
 
 void t.test('a disk that fails: only what was under way is in doubt, and it heals', async (t) => {
   const dataDir = folder(t);

@@ -3,6 +3,7 @@
  * runs on the embedded engine. docs/add-a-storage-backend.md shows how to add one.
  */
 import type { Store } from '../store.js';
+import type * as EmbeddedTools from './embedded/tools.js';
 import type { EmbeddedStoreOptions } from './embedded/embedded-store.js';
 import type { EtcdStoreOptions } from './etcd/etcd-store.js';
 import type { MemoryStoreOptions } from './memory/memory-store.js';
@@ -24,4 +25,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     case 'etcd':
       return (await import('./etcd/etcd-store.js')).openEtcdStore(options);
   }
+}
+
+/** What `knarr store` does with the directory of an embedded store. */
+export function loadEmbeddedTools(): Promise<typeof EmbeddedTools> {
+  return import('./embedded/tools.js');
 }

@@ -74,6 +74,12 @@ export async function syncFolder(folder: string): Promise<void> {
 
 export const partialSuffix = '.partial';
 
+export interface WriteWholeOptions {
+  readonly signal?: AbortSignal;
+  /** Looks at the file under its first name; a rejection keeps it from getting its own. */
+  readonly check?: (partialPath: string) => Promise<void>;
+}
+
 /**
  * Writes a file that is there whole or not at all: under another name first, then renamed. Replaces a file of that
  * name. Rejects with the signal's reason or the error of the file system, and then leaves nothing behind. Returns
@@ -82,7 +88,7 @@ export const partialSuffix = '.partial';
 export async function writeFileWhole(
   path: string,
   pieces: AsyncIterable<Uint8Array>,
-  signal?: AbortSignal,
+  { signal, check }: WriteWholeOptions = {},
 ): Promise<number> {
   const partial = `${path}${partialSuffix}`;
   await rm(partial, { force: true });
@@ -98,6 +104,7 @@ export async function writeFileWhole(
     } finally {
       await file.close();
     }
+    await check?.(partial);
     await rename(partial, path);
   } catch (error) {
     await rm(partial, { force: true });

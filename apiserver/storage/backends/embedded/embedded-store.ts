@@ -12,6 +12,7 @@ import type { Store } from '../../store.js';
 import type { RetentionLimits } from '../multiversion/history-retention.js';
 import type { Journal } from '../multiversion/journal.js';
 import { MultiVersionStore } from '../multiversion/multiversion-store.js';
+import { serveAdmin } from './admin-socket.js';
 import { lockDataDir } from './lock-data-dir.js';
 import { LogJournal } from './log-journal.js';
 import type { LogLimits } from './log-journal.js';
@@ -30,6 +31,8 @@ export interface EmbeddedStoreOptions {
   /** How files are written: tests put a failing disk here. */
   readonly openFile?: OpenDurableFile;
   readonly limits?: Partial<LogLimits>;
+  /** Answers `knarr store` on a socket in the directory. */
+  readonly servesAdmin?: boolean;
 }
 
 /** Opens the directory and reads it whole. Throws `locked`, `corrupt` or the error of the file system. */
@@ -61,11 +64,17 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
       openFile,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
-    return new MultiVersionStore(state, {
+    let stopAdmin = async (): Promise<void> => undefined;
+    const store = new MultiVersionStore(state, {
       ...options,
-      journal: unlockedAtTheEnd(journal, unlock),
+      journal: withFarewell(journal, async () => {
+        await stopAdmin();
+        unlock();
+      }),
       expiries: contents.expiries.values(),
     });
+    if (options.servesAdmin === true) stopAdmin = await serveAdmin(dataDir, store, { log, clock });
+    return store;
   } catch (error) {
     unlock();
     throw error;
@@ -117,7 +126,8 @@ async function tidyUp(
   return logs;
 }
 
-function unlockedAtTheEnd(journal: LogJournal, unlock: () => void): Journal {
+/** The journal, with what is to be done when it is closed, however that goes. */
+function withFarewell(journal: LogJournal, farewell: () => Promise<void>): Journal {
   return {
     append: (entries) => journal.append(entries),
     compact: (revision, recordsAt) => journal.compact(revision, recordsAt),
@@ -127,7 +137,7 @@ function unlockedAtTheEnd(journal: LogJournal, unlock: () => void): Journal {
       try {
         await journal.close();
       } finally {
-        unlock();
+        await farewell();
       }
     },
   };

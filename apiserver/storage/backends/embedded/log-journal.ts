@@ -258,7 +258,9 @@ export class LogJournal implements Journal {
     const startMs = clock.monotonicMs();
     try {
       const contents = { revision, records, writtenAt: new Date(clock.now()) };
-      const sizeBytes = await writeFileWhole(path, encodeSnapshot(contents), this.#closing.signal);
+      const sizeBytes = await writeFileWhole(path, encodeSnapshot(contents), {
+        signal: this.#closing.signal,
+      });
       const replaced = this.#replaceable(revision);
       const old = this.#snapshot;
       this.#snapshot = { path, sizeBytes };

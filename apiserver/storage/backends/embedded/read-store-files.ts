@@ -175,6 +175,8 @@ function apply(path: string, at: number, record: FileRecord, reading: LogReading
   const { state, expiries, tell } = reading;
   // The snapshot has it already.
   if (record.revision <= state.compactRevision) return;
+  // Only a check gets here after damage: it goes on with what is there.
+  if (reading.isDamaged && record.revision > state.revision + 1) state.startAt(record.revision - 1);
   try {
     if (record.type === 'compact') {
       state.compact(record.revision);
@@ -191,7 +193,6 @@ function apply(path: string, at: number, record: FileRecord, reading: LogReading
     if (!reading.isDamaged) {
       tell({ kind: 'damage', path, at, key, revision, message: error.message, isTorn: false });
     }
-    // Only a check gets here: it goes on with what is there.
     state.startAt(revision);
   }
 }
