@@ -97,9 +97,13 @@ await t.test('the chart that helm makes', async (t) => {
   const address = `http://${await clusterIp('plain', 'one-plain')}:8080/`;
   t.match(await fetchText(address), 'web version 1', 'it answers as soon as helm has waited');
 
-  await helm.run('upgrade', 'one', 'plain', ns, ...patiently, '--reuse-values', '--set=image.tag=2');
+  const more = ['--set=ingress.enabled=true', '--set=autoscaling.enabled=true', '--set=image.tag=2'];
+  await helm.run('upgrade', 'one', 'plain', ns, ...patiently, '--reuse-values', ...more);
   await answersOnly(address, 'web version 2');
+  const parts = await kubectl.run(['get', 'ingress,hpa', ns, '-o', 'name']);
+  t.match(parts, /ingress\S*\/one-plain\s+horizontalpodautoscaler\S*\/one-plain/);
   await helm.run('rollback', 'one', '1', ns, ...patiently);
+  t.equal(await kubectl.run(['get', 'ingress,hpa', ns, '-o', 'name']), '');
   await answersOnly(address, 'web version 1');
 
   const tested = await helm.run('test', 'one', ns, '--logs', '--timeout=60s');

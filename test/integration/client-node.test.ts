@@ -2,6 +2,7 @@
 import {
   ApiException,
   AppsV1Api,
+  AuthenticationV1Api,
   AuthorizationV1Api,
   CoordinationV1Api,
   CoreV1Api,
@@ -338,6 +339,30 @@ await t.test('a lease is taken by one of two', async (t) => {
     '2023-11-14T22:13:20.123000Z',
     'microseconds, as the client sent them',
   );
+});
+
+await t.test('a token of a service account, and who it is', async (t) => {
+  const namespace = await inNamespace('tokens');
+  await core.createNamespacedServiceAccount({ namespace, body: { metadata: { name: 'robot' } } });
+  const request = await core.createNamespacedServiceAccountToken({
+    namespace,
+    name: 'robot',
+    body: { spec: { audiences: [], expirationSeconds: 600 } },
+  });
+  const { token = '', expirationTimestamp } = request.status ?? {};
+  t.ok(expirationTimestamp instanceof Date);
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) throw new Error('the kubeconfig names no cluster');
+  const asRobot = new KubeConfig();
+  asRobot.loadFromClusterAndUser(cluster, { name: 'robot', token });
+  const review = await asRobot.makeApiClient(AuthenticationV1Api).createSelfSubjectReview({ body: {} });
+  t.match(review.status?.userInfo, {
+    username: 'system:serviceaccount:tokens:robot',
+    groups: ['system:serviceaccounts', 'system:serviceaccounts:tokens', 'system:authenticated'],
+  });
+  asRobot.loadFromClusterAndUser(cluster, { name: 'robot', token: `${token}x` });
+  const refused = asRobot.makeApiClient(CoreV1Api);
+  await t.rejects(refused.listNamespacedPod({ namespace }), { code: 401 });
 });
 
 await t.test('health, version, rights, and metrics that are not there', async (t) => {
