@@ -5,6 +5,7 @@
  * apiserver.
  */
 import * as admissionregistration from './resources/admissionregistration.js';
+import * as apiextensions from './resources/apiextensions.js';
 import * as apps from './resources/apps.js';
 import * as authentication from './resources/authentication.js';
 import * as authorization from './resources/authorization.js';
@@ -25,8 +26,10 @@ import * as scheduling from './resources/scheduling.js';
 import * as storage from './resources/storage.js';
 import type { ResourceDefinition } from './resources/define.js';
 
+export { listKindOf, resourceVerbs } from './resources/define.js';
 export type { ResourceDefinition } from './resources/define.js';
 export * from './resources/admissionregistration.js';
+export * from './resources/apiextensions.js';
 export * from './resources/apps.js';
 export * from './resources/authentication.js';
 export * from './resources/authorization.js';
@@ -64,6 +67,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   ...Object.values(rbac),
   ...Object.values(storage),
   ...Object.values(admissionregistration),
+  ...Object.values(apiextensions),
   ...Object.values(scheduling),
   ...Object.values(coordination),
   ...Object.values(node),

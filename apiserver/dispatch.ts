@@ -98,7 +98,7 @@ export class Dispatcher {
         const attributes = attributesOf(exchange, user, route.verb, path);
         admission = await this.#admit(exchange, attributes, route);
         await this.#authorize(attributes);
-        const deprecation = deprecationOf(route.served.definition);
+        const deprecation = route.served.deprecation ?? deprecationOf(route.served.definition);
         if (deprecation !== undefined) addWarning(exchange, deprecation);
         if (needsStrategy(route.verb, exchange)) await route.served.load?.();
         const request = { exchange, user, path, served: route.served, parts, admission };

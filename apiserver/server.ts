@@ -3,7 +3,6 @@ import { setMaxListeners } from 'node:events';
 import { Registry } from 'prom-client';
 import { describedType } from '../api/object-type.js';
 import { namespaces, priorityClasses, serviceAccounts, services } from '../api/resources.js';
-import type { ResourceDefinition } from '../api/resources.js';
 import { loadSchema } from '../api/schema/load.js';
 import type { Clock } from '../common/clock.js';
 import { systemClock } from '../common/clock.js';
@@ -11,6 +10,7 @@ import type { Logger } from '../common/log.js';
 import { createAdmissionChain } from './admission/registry.js';
 import { runKubernetesService } from './bootstrap/kubernetes-service.js';
 import { ensureNamespaces, ensurePriorityClasses } from './bootstrap/system-objects.js';
+import { followDefinitions } from './custom-resources/follow-definitions.js';
 import { Dispatcher } from './dispatch.js';
 import { DiscoveryHandler } from './discovery/discovery-handler.js';
 import { HealthHandler } from './discovery/health-handler.js';
@@ -89,12 +89,14 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       nodePorts: new NodePortRange(options.serviceNodePortRange),
     };
     const allocator = new ServiceAllocator(ranges);
-    const resources = serveResources(options, cache, allocator);
+    const storage = { store, cache, encodings: new EncodingCache() };
+    const resources = serveResources(options, storage, allocator);
     const parts = createParts(options, resources, clock, stopping.signal);
     await cache.whenReady(stopping.signal);
     const existing = await resources.of(services).storage.list({ namespace: '' });
     allocator.restore(existing.items.map((item) => item.object));
     await Promise.all([ensureNamespaces(parts), ensurePriorityClasses(parts)]);
+    const custom = await followDefinitions(parts, { ...storage, schema: parts.schema }, stopping.signal);
     let listener: Listener | undefined = undefined as Listener | undefined;
     const metrics = options.metrics ?? new Registry();
     const flowControl = await startFlowControl(
@@ -131,7 +133,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       stop: async () => {
         stopping.abort();
         await opened.stop(stopGraceMs);
-        await Promise.all([dispatcher.idle(), reconciling, flowControl.running, caching]);
+        await Promise.all([dispatcher.idle(), reconciling, flowControl.running, custom.ended, caching]);
       },
     };
   } catch (error) {
@@ -143,12 +145,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 
 function serveResources(
   options: ApiServerOptions,
-  cache: WatchCache,
+  shared: { readonly store: Store; readonly cache: WatchCache; readonly encodings: EncodingCache },
   serviceAllocator: ServiceAllocator,
 ): ResourceTable {
   const strategies = createStrategies({ serviceAllocator, eventTtlSeconds: options.eventTtlSeconds });
   const schema = loadSchema();
-  const shared = { store: options.store, cache, encodings: new EncodingCache() };
   return new ResourceTable([
     ...strategies.map((strategy): ServedResource => {
       const { definition, ttlSeconds, conversion, triggerField, selectableFields = {} } = strategy;
@@ -231,15 +232,14 @@ function createDispatcher(
   { metrics, limiter, port }: DispatcherDependencies,
 ): Dispatcher {
   const { resources, schema } = parts;
-  const definitions = (): readonly ResourceDefinition[] => resources.definitions;
   const serverAddress = (): string => `${options.advertiseAddress}:${port()}`;
   return new Dispatcher({
     parts,
     authenticator: new Authenticator(parts.tokens.verifier, options.log),
     authorizer: parts.authorizer,
-    discovery: new DiscoveryHandler({ definitions, serverAddress }),
+    discovery: new DiscoveryHandler({ definitions: () => resources.definitions, serverAddress }),
     openId: new OpenIdHandler(parts.tokens, serverAddress),
-    openApi: new OpenApiHandler(schema, definitions),
+    openApi: new OpenApiHandler(schema, resources),
     health: new HealthHandler({
       live: {},
       ready: {

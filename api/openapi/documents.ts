@@ -5,24 +5,33 @@ import type { ApiOperation, ApiPath } from './operations.js';
 import { pathsOf } from './operations.js';
 import type { QueryParameter } from './query-parameters.js';
 import { prettyParameter } from './query-parameters.js';
-import type { SchemaObject } from './schema-objects.js';
+import type { CustomSchema, SchemaObject } from './schema-objects.js';
 import { SchemaObjectBuilder } from './schema-objects.js';
 
 export interface DocumentSource {
   readonly schema: Schema;
   readonly resources: readonly ResourceDefinition[];
+  /** The schemas of the custom resources among them, by `schemaName`. */
+  readonly custom: ReadonlyMap<string, CustomSchema>;
   /** The server's version, `v1.35.0`. */
   readonly version: string;
 }
 
 const objectTypes = ['application/json', 'application/yaml'];
 const streamTypes = ['application/json;stream=watch'];
-const patchTypes = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
-];
+const patchTypes = {
+  patch: [
+    'application/json-patch+json',
+    'application/merge-patch+json',
+    'application/strategic-merge-patch+json',
+    'application/apply-patch+yaml',
+  ],
+  'plain patch': [
+    'application/json-patch+json',
+    'application/merge-patch+json',
+    'application/apply-patch+yaml',
+  ],
+};
 const descriptionsOfPathParameters = { name: 'name of the object', namespace: 'namespace of the object' };
 
 interface ParameterV2 {
@@ -63,8 +72,8 @@ export interface DocumentV2 {
 const title = 'Knarr';
 
 /** OpenAPI 2: one document for all groups. */
-export function buildDocumentV2({ schema, resources, version }: DocumentSource): DocumentV2 {
-  const builder = new SchemaObjectBuilder(schema, 'v2', resources);
+export function buildDocumentV2({ schema, resources, custom, version }: DocumentSource): DocumentV2 {
+  const builder = new SchemaObjectBuilder(schema, 'v2', resources, custom);
   const paths: Record<string, PathItemV2> = {};
   for (const path of sorted(pathsOf(resources))) {
     const operations = path.operations.map((one) => [one.method, operationV2(one, builder)] as const);
@@ -79,7 +88,8 @@ export function buildDocumentV2({ schema, resources, version }: DocumentSource):
 function operationV2(operation: ApiOperation, builder: SchemaObjectBuilder): OperationV2 {
   const { operationId, description, tag, body, query, response } = operation;
   const bodies: ParameterV2[] = [];
-  if (body === 'patch') bodies.push({ name: 'body', in: 'body', required: true, schema: { type: 'object' } });
+  if (typeof body === 'string')
+    bodies.push({ name: 'body', in: 'body', required: true, schema: { type: 'object' } });
   else if (body !== undefined)
     bodies.push({
       name: 'body',
@@ -92,7 +102,7 @@ function operationV2(operation: ApiOperation, builder: SchemaObjectBuilder): Ope
     operationId,
     description,
     tags: [tag],
-    consumes: body === 'patch' ? patchTypes : ['*/*'],
+    consumes: typeof body === 'string' ? patchTypes[body] : ['*/*'],
     produces: typesOfAnswer(operation),
     schemes: ['https'],
     ...(parameters.length === 0 ? {} : { parameters }),
@@ -130,8 +140,11 @@ export function rootsOf({ resources }: DocumentSource): string[] {
   return [...new Set(pathsOf(resources).map(({ root }) => root))].sort();
 }
 
-export function buildDocumentV3({ schema, resources, version }: DocumentSource, root: string): object {
-  const builder = new SchemaObjectBuilder(schema, 'v3', resources);
+export function buildDocumentV3(
+  { schema, resources, custom, version }: DocumentSource,
+  root: string,
+): object {
+  const builder = new SchemaObjectBuilder(schema, 'v3', resources, custom);
   const paths: Record<string, object> = {};
   for (const path of sorted(pathsOf(resources))) {
     if (path.root !== root) continue;
@@ -167,7 +180,8 @@ function operationV3(operation: ApiOperation, builder: SchemaObjectBuilder): obj
 }
 
 function requestBodyV3(body: NonNullable<ApiOperation['body']>, builder: SchemaObjectBuilder): object {
-  if (body === 'patch') return { required: true, content: contentOf(patchTypes, { type: 'object' }) };
+  if (typeof body === 'string')
+    return { required: true, content: contentOf(patchTypes[body], { type: 'object' }) };
   return {
     ...(body.required ? { required: true } : {}),
     content: contentOf(['*/*'], builder.reference(body.type)),

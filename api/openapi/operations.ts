@@ -25,8 +25,11 @@ export interface ApiOperation {
   readonly action: string;
   readonly gvk: GroupVersionKind;
   readonly query: readonly QueryParameter[];
-  /** Name of the body's type in the schema; 'patch' for the patch formats. */
-  readonly body?: { readonly type: string; readonly required: boolean } | 'patch';
+  /**
+   * Name of the body's type in the schema; 'patch' for all patch formats, 'plain patch' where there is no strategic merge
+   * patch: kubectl chooses by this.
+   */
+  readonly body?: { readonly type: string; readonly required: boolean } | 'patch' | 'plain patch';
   /** Name of the answer's type in the schema; 'text' for plain text. */
   readonly response: string;
 }
@@ -49,6 +52,13 @@ export function rootOf({ group, version }: { group: string; version: string }): 
 
 export function pathsOf(resources: readonly ResourceDefinition[]): ApiPath[] {
   return resources.flatMap((resource) => new ResourcePaths(resource).all());
+}
+
+/** `apps_v1`; `stableExampleCom_v1` for the custom resources of stable.example.com. */
+function tagOf({ schemaName, group, version, custom }: ResourceDefinition): string {
+  if (custom === true)
+    return `${group.replaceAll(/[.-]+(\w)/g, (_, letter: string) => letter.toUpperCase())}_${version}`;
+  return schemaName.slice(0, schemaName.indexOf('.')).replace('/', '_');
 }
 
 interface Subresource {
@@ -109,7 +119,7 @@ class ResourcePaths {
     this.#resource = resource;
     this.#gvk = { group: resource.group, version: resource.version, kind: resource.kind };
     this.#root = rootOf(resource);
-    this.#tag = resource.schemaName.slice(0, resource.schemaName.indexOf('.')).replace('/', '_');
+    this.#tag = tagOf(resource);
   }
 
   all(): ApiPath[] {
@@ -195,7 +205,7 @@ class ResourcePaths {
       this.#operation('patch', 'patch', 'patch', suffix, {
         description: `update parts of ${what}`,
         query: patchParameters,
-        body: 'patch',
+        body: this.#resource.custom === true && suffix !== 'Scale' ? 'plain patch' : 'patch',
         response: type,
         gvk,
       }),

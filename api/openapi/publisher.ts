@@ -3,15 +3,10 @@
  * for, and then kept: a server that nobody asks pays nothing.
  */
 import { createHash } from 'node:crypto';
-import type { ResourceDefinition } from '../resources.js';
-import type { Schema } from '../schema/model.js';
+import type { DocumentSource } from './documents.js';
+import { rootOf } from './operations.js';
 
-export interface OpenApiOptions {
-  readonly schema: Schema;
-  readonly resources: readonly ResourceDefinition[];
-  /** The server's version, `v1.35.0`. */
-  readonly version: string;
-}
+export type OpenApiOptions = DocumentSource;
 
 /** A document ready to send. `etag` is quoted and strong. */
 export interface PublishedDocument {
@@ -29,8 +24,21 @@ export class OpenApiPublisher {
   readonly #options: OpenApiOptions;
   readonly #documents = new Map<string, Promise<PublishedDocument>>();
 
-  constructor(options: OpenApiOptions) {
+  /** Documents of groups that are what they were are taken from `previous`, the publisher of what was served before. */
+  constructor(options: OpenApiOptions, previous?: OpenApiPublisher) {
     this.#options = options;
+    if (previous !== undefined) this.#takeOver(previous);
+  }
+
+  #takeOver(previous: OpenApiPublisher): void {
+    const before = resourcesByRoot(previous.#options);
+    for (const [root, resources] of resourcesByRoot(this.#options)) {
+      const document = previous.#documents.get(`v3 ${root}`);
+      const isSame =
+        before.get(root)?.length === resources.length &&
+        before.get(root)?.every((one, index) => one === resources[index]) === true;
+      if (document !== undefined && isSame) this.#documents.set(`v3 ${root}`, document);
+    }
   }
 
   /** Body of `/openapi/v3`: where the documents of the groups are, each under a hash of its contents. */
@@ -83,6 +91,17 @@ export class OpenApiPublisher {
     }
     return await document;
   }
+}
+
+function resourcesByRoot({ resources }: OpenApiOptions): ReadonlyMap<string, OpenApiOptions['resources']> {
+  const roots = new Map<string, OpenApiOptions['resources'][number][]>();
+  for (const resource of resources) {
+    const root = rootOf(resource);
+    const known = roots.get(root);
+    if (known === undefined) roots.set(root, [resource]);
+    else known.push(resource);
+  }
+  return roots;
 }
 
 function json(value: unknown): PublishedDocument {

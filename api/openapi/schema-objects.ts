@@ -1,4 +1,5 @@
 /** Turns types of the API description into the schema objects of OpenAPI, version 2 or 3. */
+import { listKindOf } from '../resources.js';
 import type { ResourceDefinition } from '../resources.js';
 import type { FieldDef, ObjectDef, ScalarType, Schema, TypeRef } from '../schema/model.js';
 
@@ -20,6 +21,9 @@ export interface SchemaObject {
   additionalProperties?: SchemaObject;
   [extension: `x-${string}`]: unknown;
 }
+
+/** The schema that a CustomResourceDefinition gives to a kind, as this version of OpenAPI can say it. */
+export type CustomSchema = (flavor: OpenApiFlavor) => SchemaObject;
 
 export interface GroupVersionKind {
   readonly group: string;
@@ -100,15 +104,23 @@ const listSuffix = 'List';
 export class SchemaObjectBuilder {
   readonly #schema: Schema;
   readonly #flavor: OpenApiFlavor;
-  readonly #kindsWithList: ReadonlySet<string>;
+  readonly #resources: ReadonlyMap<string, ResourceDefinition>;
+  readonly #custom: ReadonlyMap<string, CustomSchema>;
   readonly #wanted: string[] = [];
   readonly #built = new Map<string, SchemaObject>();
   readonly #makers = new Map<string, () => SchemaObject>();
 
-  constructor(schema: Schema, flavor: OpenApiFlavor, resources: readonly ResourceDefinition[]) {
+  /** `custom` holds the schemas of custom resources by their `schemaName`. */
+  constructor(
+    schema: Schema,
+    flavor: OpenApiFlavor,
+    resources: readonly ResourceDefinition[],
+    custom: ReadonlyMap<string, CustomSchema>,
+  ) {
     this.#schema = schema;
     this.#flavor = flavor;
-    this.#kindsWithList = new Set(resources.map(({ schemaName }) => schemaName));
+    this.#resources = new Map(resources.map((resource) => [resource.schemaName, resource]));
+    this.#custom = custom;
   }
 
   /** A reference to a type of the description (`core/v1.Pod`), or to the list of a kind (`core/v1.PodList`). */
@@ -136,6 +148,8 @@ export class SchemaObjectBuilder {
   }
 
   #publishedName(schemaName: string): string {
+    if (this.#resources.get(schemaName.replace(/List$/, ''))?.custom === true) return schemaName;
+    if (this.#resources.get(schemaName)?.custom === true) return schemaName;
     const dot = schemaName.indexOf('.');
     const pkg = this.#schema.packages.find(({ id }) => id === schemaName.slice(0, dot));
     if (pkg === undefined) throw new TypeError(`the API description has no type ${schemaName}`);
@@ -145,9 +159,10 @@ export class SchemaObjectBuilder {
   #buildNamed(schemaName: string): SchemaObject {
     const type = this.#schema.types.get(schemaName);
     if (type?.is === 'object') return this.#buildObject(type);
-    const kind = schemaName.slice(0, -listSuffix.length);
-    if (type === undefined && schemaName.endsWith(listSuffix) && this.#kindsWithList.has(kind))
-      return this.#buildList(schemaName, kind);
+    const resource = this.#resources.get(schemaName);
+    if (resource?.custom === true) return this.#buildCustom(resource);
+    const listed = this.#resources.get(schemaName.slice(0, -listSuffix.length));
+    if (schemaName.endsWith(listSuffix) && listed !== undefined) return this.#buildList(schemaName, listed);
     throw new TypeError(`the API description has no object ${schemaName}`);
   }
 
@@ -171,18 +186,35 @@ export class SchemaObjectBuilder {
     };
   }
 
-  #buildList(schemaName: string, kind: string): SchemaObject {
+  #buildCustom({ schemaName, group, version, kind }: ResourceDefinition): SchemaObject {
+    const own = this.#custom.get(schemaName)?.(this.#flavor) ?? { type: 'object' };
+    const metadata = this.reference('meta/v1.ObjectMeta');
+    return {
+      ...own,
+      properties: {
+        ...own.properties,
+        apiVersion: { ...typeMeta.get('apiVersion') },
+        kind: { ...typeMeta.get('kind') },
+        metadata: this.#flavor === 'v2' ? metadata : { allOf: [metadata] },
+      },
+      ...groupVersionKinds({ group, version, kind }),
+    };
+  }
+
+  #buildList(schemaName: string, listed: ResourceDefinition): SchemaObject {
+    const { group, version, custom } = listed;
+    const gvk = custom === true ? { group, version, kind: listKindOf(listed) } : this.#gvkOf(schemaName);
     return {
       type: 'object',
-      description: `A list of objects of kind ${kind.slice(kind.indexOf('.') + 1)}.`,
+      description: `A list of objects of kind ${listed.kind}.`,
       required: ['items'],
       properties: {
         apiVersion: { ...typeMeta.get('apiVersion') },
-        items: { type: 'array', items: this.reference(kind), description: 'The objects.' },
+        items: { type: 'array', items: this.reference(listed.schemaName), description: 'The objects.' },
         kind: { ...typeMeta.get('kind') },
         metadata: this.reference('meta/v1.ListMeta'),
       },
-      ...groupVersionKinds(this.#gvkOf(schemaName)),
+      ...groupVersionKinds(gvk),
     };
   }
 

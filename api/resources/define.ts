@@ -6,13 +6,18 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
   readonly group: string;
   readonly version: string;
   readonly kind: T['kind'];
+  /** Kind of its lists; `<kind>List` when absent. */
+  readonly listKind?: string;
   /** Lower-case plural, as in URLs. */
   readonly plural: string;
   readonly singular: string;
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly namespaced: boolean;
-  /** Full name of the type in the schema, `core/v1.Pod`. */
+  /**
+   * Full name of the type in the schema, `core/v1.Pod`; of a custom resource the name under which it is published,
+   * `com.example.v1.CronTab`.
+   */
   readonly schemaName: string;
   readonly subresources: readonly string[];
   /** What can be done to it, in the words of discovery; a computed resource can do less than all of {@link resourceVerbs}. */
@@ -39,6 +44,11 @@ export const resourceVerbs: readonly string[] = [
   'update',
   'watch',
 ];
+
+/** Kind of a resource's lists. */
+export function listKindOf({ kind, listKind }: Pick<ResourceDefinition, 'kind' | 'listKind'>): string {
+  return listKind ?? `${kind}List`;
+}
 
 interface Names {
   readonly plural: string;

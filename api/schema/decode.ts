@@ -6,7 +6,7 @@
  */
 import { StatusError } from '../status-error.js';
 import { goTypeOfScalar, jsonWord, ScalarError, scalarReaders, scalarZeroes } from './decode-scalars.js';
-import type { FieldDef, ObjectDef, Schema, TypeRef } from './model.js';
+import type { FieldDef, ObjectDef, Schema, TypeRef, UnionForm } from './model.js';
 
 export interface DecodeOptions {
   /**
@@ -14,6 +14,8 @@ export interface DecodeOptions {
    * JSON is to be read as it stands.
    */
   readonly fill?: boolean;
+  /** What errors call the object, where the type is only a part of what is read. */
+  readonly subject?: { readonly kind: string; readonly version: string };
 }
 
 export interface Decoded<T> {
@@ -40,8 +42,12 @@ export function decodeObject<T = Record<string, unknown>>(
     return { object: decode(json, walk) as T, unknownFields: walk.unknownFields };
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    const [packageId = '', kind = ''] = schemaName.split('.');
-    throw cannotBeHandled(kind, packageId.slice(packageId.indexOf('/') + 1), error.message);
+    const [packageId = '', name = ''] = schemaName.split('.');
+    const { kind, version } = options.subject ?? {
+      kind: name,
+      version: packageId.slice(packageId.indexOf('/') + 1),
+    };
+    throw cannotBeHandled(kind, version, error.message);
   }
 }
 
@@ -158,7 +164,9 @@ class Compiler {
     if (type === undefined) throw new TypeError(`the API description has no type ${name}`);
     switch (type.is) {
       case 'alias':
-        return this.#compile(type.target);
+        return type.forms === undefined
+          ? this.#compile(type.target)
+          : this.#compileUnion(type.forms, this.goType({ is: 'named', name }));
       case 'enum':
         return compileScalar('string', this.goType({ is: 'named', name }));
       case 'object':
@@ -180,6 +188,16 @@ class Compiler {
       case 'map':
         return this.#compileMap(ref);
     }
+  }
+
+  /** The forms of a union differ in their JSON type. */
+  #compileUnion(forms: readonly UnionForm[], goType: string): Decode {
+    const byWord = new Map(forms.map(({ type }) => [wordOfForm(type), this.#compile(type)]));
+    return (value, walk) => {
+      const decode = byWord.get(jsonWord(value));
+      if (decode === undefined) throw mismatch(jsonWord(value), goType, walk);
+      return decode(value, walk);
+    };
   }
 
   #compileList(ref: TypeRef & { is: 'list' }): Decode {
@@ -285,6 +303,18 @@ class Compiler {
       case 'named':
         return ref.name.slice(ref.name.indexOf('/') + 1);
     }
+  }
+}
+
+function wordOfForm(type: TypeRef): string {
+  switch (type.is) {
+    case 'scalar':
+      return type.scalar === 'boolean' ? 'bool' : type.scalar;
+    case 'list':
+      return 'array';
+    case 'map':
+    case 'named':
+      return 'object';
   }
 }
 

@@ -1,6 +1,7 @@
 /** The columns of Nodes, Namespaces, Leases, Events and of the objects that hold data. */
 import type { Lease } from '../generated/coordination-v1.js';
 import type { ConfigMap, Event, Namespace, Node, Secret, ServiceAccount } from '../generated/core-v1.js';
+import type { KubernetesObject } from '../objects.js';
 import { findCondition } from '../pod-helpers.js';
 import type { Column } from './column.js';
 import { ageColumn, nameColumn, orNone, unknown } from './column.js';
@@ -213,6 +214,17 @@ export const eventColumns: readonly Column<Event>[] = [
     cell: ({ series, count }) => series?.count ?? (count === undefined || count === 0 ? 1 : count),
   },
   { ...nameColumn, priority: 1 },
+];
+
+/** Definitions are older than the habit of telling ages. */
+export const customResourceDefinitionColumns: readonly Column<KubernetesObject>[] = [
+  nameColumn,
+  {
+    name: 'Created At',
+    type: 'date',
+    description: 'When the object was created',
+    cell: ({ metadata }) => metadata.creationTimestamp,
+  },
 ];
 
 /** The columns of a kind without any of its own. */

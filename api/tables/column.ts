@@ -6,11 +6,11 @@ export type Cell = string | number | boolean | null;
 
 export interface Column<T extends KubernetesObject> {
   readonly name: string;
-  readonly type: 'string' | 'integer' | 'boolean';
-  readonly format?: 'name';
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  readonly format?: string;
   readonly description: string;
-  /** 0 (the default) is always shown, 1 only by `-o wide`. */
-  readonly priority?: 0 | 1;
+  /** 0 (the default) is always shown, more only by `-o wide`. */
+  readonly priority?: number;
   /** `nowMs` in milliseconds since the epoch. */
   readonly cell: (object: T, nowMs: number) => Cell;
 }

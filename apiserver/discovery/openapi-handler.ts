@@ -2,19 +2,20 @@
 import type { OpenApiPublisher, PublishedDocument } from '../../api/openapi/publisher.js';
 import type { ResourceDefinition } from '../../api/resources.js';
 import type { Schema } from '../../api/schema/model.js';
+import type { ResourceTable } from '../handlers/context.js';
 import type { Exchange } from '../http/exchange.js';
 import { gitVersion } from './version.js';
 
 export class OpenApiHandler {
   readonly #schema: Schema;
-  readonly #definitions: () => readonly ResourceDefinition[];
+  readonly #resources: ResourceTable;
   #publisher: Promise<OpenApiPublisher> | undefined;
-  #publishedOf: readonly ResourceDefinition[] = [];
+  /** What the publisher publishes. */
+  #published: readonly ResourceDefinition[] = [];
 
-  /** `definitions` answers with the same list until what is served changes. */
-  constructor(schema: Schema, definitions: () => readonly ResourceDefinition[]) {
+  constructor(schema: Schema, resources: ResourceTable) {
     this.#schema = schema;
-    this.#definitions = definitions;
+    this.#resources = resources;
   }
 
   /** False when the path is not one of the documents. */
@@ -37,18 +38,24 @@ export class OpenApiHandler {
   }
 
   #load(): Promise<OpenApiPublisher> {
-    const resources = this.#definitions();
-    if (resources !== this.#publishedOf) this.#publisher = undefined;
-    this.#publishedOf = resources;
-    this.#publisher ??= import('../../api/openapi/publisher.js').then(
-      (module) =>
-        new module.OpenApiPublisher({
-          schema: this.#schema,
-          resources,
-          version: gitVersion,
-        }),
-    );
+    const { definitions } = this.#resources;
+    if (this.#publisher === undefined || definitions !== this.#published) {
+      this.#published = definitions;
+      this.#publisher = this.#publish(this.#publisher);
+    }
     return this.#publisher;
+  }
+
+  async #publish(previous: Promise<OpenApiPublisher> | undefined): Promise<OpenApiPublisher> {
+    const { definitions: resources, all } = this.#resources;
+    const custom = new Map(
+      all.flatMap(({ definition, openApi }) =>
+        openApi === undefined ? [] : [[definition.schemaName, openApi] as const],
+      ),
+    );
+    const { OpenApiPublisher } = await import('../../api/openapi/publisher.js');
+    const options = { schema: this.#schema, resources, custom, version: gitVersion };
+    return new OpenApiPublisher(options, await previous);
   }
 }
 

@@ -1,5 +1,6 @@
 /** What a handler of a resource request gets: who asks, what is addressed, and the parts of the server. */
 import type { KubernetesObject } from '../../api/objects.js';
+import type { CustomSchema } from '../../api/openapi/schema-objects.js';
 import type { ObjectType } from '../../api/object-type.js';
 import { resourceDefinitions } from '../../api/resources.js';
 import type { ResourceDefinition } from '../../api/resources.js';
@@ -19,14 +20,30 @@ import type { ResourceStorage } from '../storage/resource-storage.js';
 import type { KubeletConnector } from '../kubelet-proxy/kubelet-connector.js';
 import type { ServiceAccountTokens } from '../service-accounts/service-account-tokens.js';
 
+/** Names of the fields on the way to what a Scale tells. */
+export interface ScalePaths {
+  readonly specReplicas: readonly string[];
+  readonly statusReplicas: readonly string[];
+  /** To a selector as text; absent where there is none. */
+  readonly selector?: readonly string[];
+}
+
 /** A kind as this server serves it. */
 export interface ServedResource<T extends KubernetesObject = KubernetesObject> {
   readonly definition: ResourceDefinition<T>;
   readonly type: ObjectType<T>;
   readonly strategy: Strategy<T>;
   readonly storage: ResourceStorage<T>;
+  /** Its schema in OpenAPI, where that is not in the description. */
+  readonly openApi?: CustomSchema;
   /** Of its Table; those that `api/tables` registers when absent. */
   readonly columns?: AnyColumns;
+  /** Where the numbers of `scale` are, when that is not where workloads have them. */
+  readonly scale?: ScalePaths;
+  /** Said to everybody who uses the resource. */
+  readonly deprecation?: string;
+  /** Aborts when the resource is served no more, or otherwise than before: its watches end. */
+  readonly gone?: AbortSignal;
   /** There for a kind whose strategy is loaded late: resolves when `strategy` can be read. */
   load?(): Promise<void>;
 }
@@ -86,7 +103,9 @@ export class ResourceTable {
 
   /** Replaces the custom resources, in the order in which discovery is to name them. */
   setCustom(custom: readonly ServedResource[]): void {
-    this.#all = [...this.#builtIn, ...custom];
+    // A definition cannot take the place of what is there.
+    const taken = byPathOf(this.#builtIn);
+    this.#all = [...this.#builtIn, ...custom.filter(({ definition }) => !taken.has(pathKey(definition)))];
     this.#byPath = byPathOf(this.#all);
     this.#definitions = definitionsOf(this.#all);
   }

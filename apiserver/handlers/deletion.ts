@@ -25,7 +25,7 @@ export function decideDeletion(
   nowMs: number,
 ): DeletionStep {
   const meta = current.metadata;
-  const finalizers = finalizersFor(strategy, meta.finalizers ?? [], options);
+  const finalizers = finalizersFor(strategy, withCleanup(strategy, current), options);
   const changed = !sameSet(finalizers, meta.finalizers ?? []);
   const held = finalizers.length > 0 || strategy.isHeld?.(current) === true;
   const grace = graceOf(strategy, current, options);
@@ -63,7 +63,7 @@ function mark(strategy: Strategy, object: KubernetesObject, seconds: number, now
   if (meta.deletionTimestamp === undefined) {
     meta.deletionTimestamp = timestamp(nowMs + seconds * 1000);
     if (meta.generation !== undefined) meta.generation += 1;
-    strategy.markDeleting?.(object);
+    strategy.markDeleting?.(object, nowMs);
   } else if (seconds !== meta.deletionGracePeriodSeconds) {
     const asked = Date.parse(meta.deletionTimestamp) - (meta.deletionGracePeriodSeconds ?? 0) * 1000;
     meta.deletionTimestamp = timestamp(asked + seconds * 1000);
@@ -95,6 +95,12 @@ function finalizersFor(
 function policyOf(options: Partial<DeleteOptions>): 'Orphan' | 'Foreground' | 'Background' | undefined {
   if (options.orphanDependents !== undefined) return options.orphanDependents ? 'Orphan' : 'Background';
   return options.propagationPolicy as 'Orphan' | 'Foreground' | 'Background' | undefined;
+}
+
+function withCleanup({ cleanupFinalizer }: Strategy, { metadata }: KubernetesObject): readonly string[] {
+  const { finalizers = [], deletionTimestamp } = metadata;
+  if (cleanupFinalizer === undefined || deletionTimestamp !== undefined) return finalizers;
+  return finalizers.includes(cleanupFinalizer) ? finalizers : [...finalizers, cleanupFinalizer];
 }
 
 function sameSet(a: readonly string[], b: readonly string[]): boolean {

@@ -2,6 +2,7 @@
 import type { KubernetesObject } from '../../api/objects.js';
 import type { ListMeta } from '../../api/generated/meta-v1.js';
 import type { PrintedTable } from '../../api/tables/table.js';
+import { listKindOf } from '../../api/resources.js';
 import { encodeMessage } from '../../api/protobuf/encode.js';
 import type { TypeMeta } from '../../api/protobuf/envelope.js';
 import { envelop } from '../../api/protobuf/envelope.js';
@@ -133,9 +134,9 @@ export async function respondList(
   head: ListHead,
 ): Promise<void> {
   const { exchange, served, parts } = request;
-  const { kind, schemaName } = served.definition;
+  const { schemaName } = served.definition;
   const representation = representationOf(request);
-  const type = { kind: `${kind}List`, apiVersion: apiVersionOf(served.definition) };
+  const type = { kind: listKindOf(served.definition), apiVersion: apiVersionOf(served.definition) };
   switch (representation.as) {
     case 'object':
       if (representation.format === 'json') await streamJsonList(request, type, head, items);

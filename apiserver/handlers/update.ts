@@ -154,7 +154,7 @@ async function prepare(
   carryMeta(next, current);
   const prepared = applyScope(served, scope, next, current);
   if (scope !== 'main') strategy.prepareSubresourceUpdate?.[scope]?.(prepared, current, parts.clock.now());
-  if (strategy.tracksGeneration === true && !sameSpec(prepared, current))
+  if (strategy.tracksGeneration === true && !sameSpec(served, prepared, current))
     prepared.metadata.generation = (current.metadata.generation ?? 0) + 1;
   settleManagedFields(prepared, current, managedFields);
   validateChange(request, scope, prepared, current);
@@ -203,9 +203,16 @@ function copyField(to: Record<string, unknown>, from: Record<string, unknown>, f
   else to[field] = from[field];
 }
 
-function sameSpec(next: KubernetesObject, current: KubernetesObject): boolean {
+/** All but metadata and a status that has its own endpoint. */
+function sameSpec(
+  { definition }: ResourceRequest['served'],
+  next: KubernetesObject,
+  current: KubernetesObject,
+): boolean {
+  const hasStatus = definition.subresources.includes('status');
   const content = (object: KubernetesObject): object => {
-    return omit(object as KubernetesObject & { status?: unknown }, 'metadata', 'status');
+    const rest = omit(object, 'metadata');
+    return hasStatus ? omit(rest as { status?: unknown }, 'status') : rest;
   };
   return isDeepStrictEqual(content(next), content(current));
 }

@@ -38,7 +38,9 @@ export const handleWatch: Handler = async (request) => {
   const lines = await createWatchLines(request);
   const { clock, stopping } = request.parts;
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs * (1 + Math.random());
-  const deadline = new Deadline(clock, timeoutMs, request.exchange.signal, stopping);
+  const { gone } = request.served;
+  const ends = [request.exchange.signal, stopping, ...(gone === undefined ? [] : [gone])];
+  const deadline = new Deadline(clock, timeoutMs, ...ends);
   try {
     await new WatchSession(request, { options, selection, lines, signal: deadline.signal }).run();
   } finally {

@@ -136,6 +136,10 @@ export const lazyStrategies: readonly LazyStrategy[] = [
     async () =>
       (await import('./priority-level-configuration/strategy.js')).priorityLevelConfigurationStrategy,
   ),
+  lazy(
+    resources.customResourceDefinitions,
+    async () => (await import('./custom-resource-definition/strategy.js')).customResourceDefinitionStrategy,
+  ),
   lazy(resources.deviceClasses, async () => (await import('./device-class/strategy.js')).deviceClassStrategy),
   lazy(
     resources.resourceClaims,

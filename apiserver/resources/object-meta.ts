@@ -134,6 +134,12 @@ function validateOwners(meta: ObjectMeta, violations: Violations): void {
   }
 }
 
+/** Of kinds whose updates have to say which version they mean. */
+export function requireVersion({ metadata }: KubernetesObject, violations: Violations): void {
+  if (((metadata.resourceVersion as string | undefined) ?? '') === '')
+    violations.invalid('metadata.resourceVersion', 0, 'must be specified for an update');
+}
+
 /** What an update may not do to metadata; the fields of the server were carried over before. */
 export function validateMetaUpdate(
   object: KubernetesObject,

@@ -34,6 +34,8 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   readonly allowsCreateOnUpdate?: boolean;
   /** Dependents stay when a client deletes without saying what is to become of them. */
   readonly orphansByDefault?: boolean;
+  /** A finalizer that objects get when their deletion begins: there is something to clean up first. */
+  readonly cleanupFinalizer?: string;
   /** DELETE answers with the object instead of a Status. */
   readonly returnsDeletedObject?: boolean;
   /** Objects vanish so long after their last write. */
@@ -62,7 +64,7 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   /** How long this object gets to end in peace; absent where deletion is at once. 0 deletes now. */
   gracePeriodSeconds?(object: T, requestedSeconds: number | undefined): number;
   /** Marks the object, besides `deletionTimestamp`, when its deletion begins. */
-  markDeleting?(object: T): void;
+  markDeleting?(object: T, nowMs: number): void;
   /** Keeps an object that is being deleted alive although its finalizers are gone. */
   isHeld?(object: T): boolean;
   /** Whether an update may be the end of an object that is being deleted; by default when its grace is over. */

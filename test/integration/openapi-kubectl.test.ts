@@ -37,7 +37,12 @@ for (const version of kubectlVersions) {
   void t.test(`kubectl ${version}`, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'knarr-openapi-'));
     const server = await startDiscoveryServer(
-      new OpenApiPublisher({ schema: loadSchema(), resources: resourceDefinitions, version: 'v1.35.0' }),
+      new OpenApiPublisher({
+        schema: loadSchema(),
+        resources: resourceDefinitions,
+        custom: new Map(),
+        version: 'v1.35.0',
+      }),
     );
     t.teardown(async () => {
       await server.close();

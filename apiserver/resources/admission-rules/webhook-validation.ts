@@ -97,7 +97,8 @@ function validateReviewVersions(versions: readonly string[], path: string, viola
     violations.invalid(path, versions, `must include at least one of ${reviewVersions.join(', ')}`);
 }
 
-function validateClientConfig(
+/** Where a webhook is: exactly one of a URL and a Service. */
+export function validateClientConfig(
   { url, service }: WebhookClientConfig,
   path: string,
   violations: Violations,

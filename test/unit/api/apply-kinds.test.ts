@@ -17,8 +17,8 @@ import type { FieldDef, ScalarType, TypeRef } from '../../../api/schema/model.js
 import { deepFreeze } from '../../support/deep-freeze.js';
 
 const schema = loadSchema();
-/** Deeper than any type that does not contain itself. */
-const maxDepth = 16;
+/** So often a type stands inside of itself: once, so that this is seen at all. */
+const maxNesting = 2;
 
 const scalars: Readonly<Record<ScalarType, unknown>> = {
   string: 'x',
@@ -38,32 +38,33 @@ const scalars: Readonly<Record<ScalarType, unknown>> = {
 };
 
 /** A value with every field set; undefined where a type contains itself too often. */
-function sample(ref: TypeRef, depth: number): unknown {
-  if (depth > maxDepth && ref.is !== 'scalar') return undefined;
+function sample(ref: TypeRef, within: readonly string[]): unknown {
   switch (ref.is) {
     case 'scalar':
       return scalars[ref.scalar];
     case 'list': {
-      const item = sample(ref.of, depth + 1);
+      const item = sample(ref.of, within);
       return item === undefined ? undefined : [item];
     }
     case 'map': {
-      const value = sample(ref.of, depth + 1);
+      const value = sample(ref.of, within);
       return value === undefined ? undefined : { constructor: value, key: value };
     }
     case 'named': {
       const type = schema.types.get(ref.name);
       if (type?.is === 'enum') return type.values[0] ?? 'x';
-      if (type?.is === 'alias') return sample(type.target, depth);
-      return type?.is === 'object' ? sampleFields(type.fields.values(), depth) : undefined;
+      if (type?.is === 'alias') return sample(type.forms?.[0]?.type ?? type.target, within);
+      if (type?.is !== 'object' || within.filter((name) => name === ref.name).length >= maxNesting)
+        return undefined;
+      return sampleFields(type.fields.values(), [...within, ref.name]);
     }
   }
 }
 
-function sampleFields(fields: Iterable<FieldDef>, depth: number): Record<string, unknown> {
+function sampleFields(fields: Iterable<FieldDef>, within: readonly string[]): Record<string, unknown> {
   const object: Record<string, unknown> = {};
   for (const { name, type } of fields) {
-    const value = name === 'managedFields' ? undefined : sample(type, depth + 1);
+    const value = name === 'managedFields' ? undefined : sample(type, within);
     if (value !== undefined) object[name] = value;
   }
   return object;
@@ -76,7 +77,7 @@ for (const definition of resourceDefinitions) {
     const type = mergeTypeOf(schema, schemaName);
     const unmanaged = unmanagedFields(type, 'main', definition.subresources.includes('status'));
     const config = deepFreeze({
-      ...(sample({ is: 'named', name: schemaName }, 0) as object),
+      ...(sample({ is: 'named', name: schemaName }, []) as object),
       apiVersion,
       kind,
     });

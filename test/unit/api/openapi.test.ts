@@ -7,6 +7,7 @@ import { loadSchema } from '../../../api/schema/load.js';
 const publisher = new OpenApiPublisher({
   schema: loadSchema(),
   resources: resourceDefinitions,
+  custom: new Map(),
   version: 'v1.35.0',
 });
 
