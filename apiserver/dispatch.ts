@@ -267,16 +267,15 @@ function wantsWatch(exchange: Exchange, path: ResourcePath): boolean {
   return watch !== null && watch !== 'false' && watch !== '0';
 }
 
-const connectSubresources: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'log']);
-
 function subresourceRoute(exchange: Exchange, path: ResourcePath, served: ServedResource): Route {
   const known = served.definition.subresources.includes(path.subresource);
   const subresource = known ? findSubresource(path.subresource) : undefined;
-  if (subresource === undefined || path.rest.length > 0) throw noSuchResource();
+  if (subresource === undefined) throw noSuchResource();
+  if (path.rest.length > 0 && subresource.connects !== 'to-path') throw noSuchResource();
   const method = (exchange.method === 'HEAD' ? 'GET' : exchange.method) as keyof typeof verbOfMethod;
   const handler = subresource.handlers[method];
   if (handler === undefined) throw methodNotAllowed();
-  const verb = connectSubresources.has(path.subresource) ? 'connect' : verbOfMethod[method];
+  const verb = subresource.connects === undefined ? verbOfMethod[method] : 'connect';
   return { verb, handler, served };
 }
 
@@ -291,8 +290,9 @@ function attributesOf(
   verb: string,
   path: ResourcePath,
 ): RequestAttributes {
-  // To RBAC, a tunnel is a creation (or a read) of its subresource.
-  const asked = verb === 'connect' ? (exchange.method === 'GET' ? 'get' : 'create') : verb;
+  // To RBAC, a tunnel is what its method says: a creation or a read of its subresource.
+  const method = exchange.method === 'HEAD' ? 'GET' : exchange.method;
+  const asked = verb === 'connect' ? verbOfMethod[method as keyof typeof verbOfMethod] : verb;
   const { group, version, namespace, resource, name, subresource } = path;
   return {
     user,

@@ -37,6 +37,8 @@ import { findInStorage } from './service-accounts/find-in-storage.js';
 import { createServiceAccountTokens } from './service-accounts/service-account-tokens.js';
 import type { ServiceAccountTokenOptions } from './service-accounts/service-account-tokens.js';
 import { EncodingCache } from './storage/encoding-cache.js';
+import { dialPod } from './subresources/proxy/forward-request.js';
+import type { DialPod } from './subresources/proxy/forward-request.js';
 import { ResourceStorage } from './storage/resource-storage.js';
 import type { Store } from './storage/store.js';
 import { WatchCache } from './storage/watch-cache.js';
@@ -50,6 +52,8 @@ export interface ApiServerOptions {
   /** PEM. */
   readonly tls: { readonly cert: string; readonly key: string; readonly clientCa?: string };
   readonly kubelet: KubeletTls;
+  /** How pods are reached for proxied requests; directly, by their addresses, unless told. */
+  readonly dialPod?: DialPod;
   /** Belongs to the caller, who closes it after {@link ApiServer.stop}. */
   readonly store: Store;
   readonly serviceClusterIpRange: string;
@@ -205,6 +209,7 @@ function createParts(
     }),
     authorizer: options.authorizer ?? authenticatedUsersMayDoAll,
     kubelets: new KubeletConnector(options.kubelet),
+    dialPod: options.dialPod ?? dialPod,
     checkStore: () => checkStore(options.store),
     clock,
     log: options.log,

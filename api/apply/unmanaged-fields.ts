@@ -5,7 +5,7 @@ import type { MergeType } from './merge-type.js';
 import { fieldElement } from './path-element.js';
 
 /** Which part of an object a request writes. */
-export type WrittenPart = 'main' | 'status' | 'finalize' | 'approval';
+export type WrittenPart = 'main' | 'status' | 'finalize' | 'approval' | 'ephemeralcontainers' | 'resize';
 
 const ofTheServer: readonly (readonly string[])[] = [
   ['apiVersion'],
@@ -59,5 +59,19 @@ function foreignFields(type: MergeType, part: WrittenPart, hasStatus: boolean): 
       ];
     case 'finalize':
       return all.filter((name) => name !== 'spec').map((name) => [name]);
+    case 'ephemeralcontainers':
+      return allButInSpec(type, ['ephemeralContainers']);
+    case 'resize':
+      return allButInSpec(type, ['containers', 'initContainers']);
   }
+}
+
+function allButInSpec(type: MergeType, kept: readonly string[]): readonly string[][] {
+  if (type.kind !== 'struct') return [];
+  const spec = type.fields.get('spec')?.type;
+  const inSpec = spec?.kind === 'struct' ? [...spec.fields.keys()] : [];
+  return [
+    ...[...type.fields.keys()].filter((name) => name !== 'spec').map((name) => [name]),
+    ...inSpec.filter((name) => !kept.includes(name)).map((name) => ['spec', name]),
+  ];
 }

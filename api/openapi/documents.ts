@@ -1,7 +1,7 @@
 /** The OpenAPI documents, from the neutral operations and the schema objects. */
 import type { ResourceDefinition } from '../resources.js';
 import type { Schema } from '../schema/model.js';
-import type { ApiOperation, ApiPath } from './operations.js';
+import type { ApiOperation, ApiPath, PathParameter } from './operations.js';
 import { pathsOf } from './operations.js';
 import type { QueryParameter } from './query-parameters.js';
 import { prettyParameter } from './query-parameters.js';
@@ -32,7 +32,11 @@ const patchTypes = {
     'application/apply-patch+yaml',
   ],
 };
-const descriptionsOfPathParameters = { name: 'name of the object', namespace: 'namespace of the object' };
+const descriptionsOfPathParameters: Readonly<Record<PathParameter, string>> = {
+  name: 'name of the object',
+  namespace: 'namespace of the object',
+  path: 'path at the backend',
+};
 
 interface ParameterV2 {
   readonly name: string;
@@ -121,7 +125,7 @@ function queryParameterV2({ name, type, description }: QueryParameter): Paramete
   return { name, in: 'query', type, description, uniqueItems: true };
 }
 
-function pathParameterV2(name: 'name' | 'namespace'): ParameterV2 {
+function pathParameterV2(name: PathParameter): ParameterV2 {
   const description = descriptionsOfPathParameters[name];
   return { name, in: 'path', required: true, type: 'string', description, uniqueItems: true };
 }
@@ -196,7 +200,7 @@ function queryParameterV3({ name, type, description }: QueryParameter): object {
   return { name, in: 'query', description, schema: { type, uniqueItems: true } };
 }
 
-function pathParameterV3(name: 'name' | 'namespace'): object {
+function pathParameterV3(name: PathParameter): object {
   const description = descriptionsOfPathParameters[name];
   return { name, in: 'path', required: true, description, schema: { type: 'string', uniqueItems: true } };
 }

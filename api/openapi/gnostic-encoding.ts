@@ -27,6 +27,8 @@ const messages: Readonly<Record<string, Readonly<Record<string, FieldSpec>>>> = 
     put: ['Operation', 3],
     post: ['Operation', 4],
     delete: ['Operation', 5],
+    options: ['Operation', 6],
+    head: ['Operation', 7],
     patch: ['Operation', 8],
     parameters: ['ParametersItem', 9, true],
   },

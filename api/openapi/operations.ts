@@ -10,10 +10,11 @@ import {
   logParameters,
   patchParameters,
   portForwardParameters,
+  proxyParameters,
 } from './query-parameters.js';
 import type { GroupVersionKind } from './schema-objects.js';
 
-export type Method = 'get' | 'put' | 'post' | 'patch' | 'delete';
+export type Method = 'get' | 'put' | 'post' | 'patch' | 'delete' | 'options' | 'head';
 
 export interface ApiOperation {
   readonly method: Method;
@@ -34,11 +35,13 @@ export interface ApiOperation {
   readonly response: string;
 }
 
+export type PathParameter = 'name' | 'namespace' | 'path';
+
 export interface ApiPath {
   readonly path: string;
   /** `api/v1`, `apis/apps/v1`: which document of version 3 it belongs to. */
   readonly root: string;
-  readonly pathParameters: readonly ('name' | 'namespace')[];
+  readonly pathParameters: readonly PathParameter[];
   readonly operations: readonly ApiOperation[];
 }
 
@@ -78,6 +81,8 @@ function connection(optionsKind: string, query: readonly QueryParameter[]): Subr
 const subresources: Readonly<Record<string, Subresource>> = {
   status: { verbs: ['get', 'put', 'patch'] },
   approval: { verbs: ['get', 'put', 'patch'] },
+  ephemeralcontainers: { verbs: ['get', 'put', 'patch'] },
+  resize: { verbs: ['get', 'put', 'patch'] },
   finalize: { verbs: ['put'] },
   scale: {
     type: 'autoscaling/v1.Scale',
@@ -107,6 +112,8 @@ const subresources: Readonly<Record<string, Subresource>> = {
 /** Kubernetes' words for what an operation does, where they are not the verbs of discovery. */
 const verbOfAction: Readonly<Record<string, string>> = { post: 'create', put: 'update' };
 
+const proxyMethods: readonly Method[] = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'];
+
 type SubresourceVerb = 'get' | 'put' | 'patch' | 'post' | 'log' | 'connect';
 
 class ResourcePaths {
@@ -133,6 +140,14 @@ class ResourcePaths {
       this.#path(`${collection}/{name}`, ['name', ...within], this.#itemOperations()),
     ].filter(({ operations }) => operations.length > 0);
     for (const subresource of this.#resource.subresources) {
+      if (subresource === 'proxy') {
+        const proxy = `${collection}/{name}/proxy`;
+        paths.push(
+          this.#path(proxy, ['name', ...within], this.#proxyOperations('Proxy')),
+          this.#path(`${proxy}/{path}`, ['name', ...within, 'path'], this.#proxyOperations('ProxyWithPath')),
+        );
+        continue;
+      }
       const operations = this.#subresourceOperations(subresource);
       paths.push(this.#path(`${collection}/{name}/${subresource}`, ['name', ...within], operations));
     }
@@ -212,6 +227,19 @@ class ResourcePaths {
     ];
   }
 
+  #proxyOperations(suffix: string): ApiOperation[] {
+    const { kind, group, version } = this.#resource;
+    return proxyMethods.map((method) => ({
+      ...this.#operation(method, 'connect', 'connect', suffix, {
+        description: `pass ${method.toUpperCase()} requests on to the ${kind}`,
+        response: 'text',
+        query: suffix === 'Proxy' ? proxyParameters : [],
+        gvk: { group, version, kind: `${kind}ProxyOptions` },
+      }),
+      operationId: this.#connectId(method, suffix),
+    }));
+  }
+
   #subresourceOperations(name: string): ApiOperation[] {
     const known = subresources[name];
     if (known === undefined) throw new TypeError(`operations.ts does not know the subresource ${name}`);
@@ -235,11 +263,11 @@ class ResourcePaths {
           return [
             {
               ...operation('get', 'connect', 'connect', known.query ?? []),
-              operationId: this.#id('connectGet', suffix),
+              operationId: this.#connectId('get', suffix),
             },
             {
               ...operation('post', 'connect', 'connect', known.query ?? []),
-              operationId: this.#id('connectPost', suffix),
+              operationId: this.#connectId('post', suffix),
             },
           ];
         case 'post':
@@ -266,12 +294,22 @@ class ResourcePaths {
     return { method, operationId, tag: this.#tag, action, gvk: this.#gvk, query: [], ...rest };
   }
 
+  /** `connectCoreV1GetNamespacedPodExec`. */
+  #connectId(method: Method, suffix: string): string {
+    const word = method.charAt(0).toUpperCase() + method.slice(1);
+    const scope = this.#resource.namespaced ? 'Namespaced' : '';
+    return `connect${this.#home()}${word}${scope}${this.#resource.kind}${suffix}`;
+  }
+
+  #home(): string {
+    const [group = '', version = ''] = this.#tag.split('_');
+    return group.charAt(0).toUpperCase() + group.slice(1) + version.toUpperCase();
+  }
+
   /** `createCoreV1NamespacedPod`, `deleteAppsV1CollectionNamespacedDeployment`. */
   #id(verb: string, suffix: string): string {
-    const [group = '', version = ''] = this.#tag.split('_');
-    const home = group.charAt(0).toUpperCase() + group.slice(1) + version.toUpperCase();
     const scope = this.#resource.namespaced && suffix !== 'ForAllNamespaces' ? 'Namespaced' : '';
     const collection = verb === 'deleteCollection' ? 'Collection' : '';
-    return `${verb.replace('Collection', '')}${home}${collection}${scope}${this.#resource.kind}${suffix}`;
+    return `${verb.replace('Collection', '')}${this.#home()}${collection}${scope}${this.#resource.kind}${suffix}`;
   }
 }

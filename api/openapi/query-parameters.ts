@@ -77,3 +77,7 @@ export const execParameters: readonly QueryParameter[] = [
 export const portForwardParameters: readonly QueryParameter[] = [
   count('ports', 'Ports to forward, for WebSocket clients.'),
 ];
+
+export const proxyParameters: readonly QueryParameter[] = [
+  text('path', 'Path at the backend; what follows the subresource in the URL stands before it.'),
+];

@@ -5,13 +5,24 @@ export const pods = define<core.Pod>('core/v1', 'namespaced', 'Pod', {
   plural: 'pods',
   shortNames: ['po'],
   categories: all,
-  subresources: ['status', 'binding', 'log', 'exec', 'attach', 'portforward', 'eviction'],
+  subresources: [
+    'attach',
+    'binding',
+    'ephemeralcontainers',
+    'eviction',
+    'exec',
+    'log',
+    'portforward',
+    'proxy',
+    'resize',
+    'status',
+  ],
 });
 export const services = define<core.Service>('core/v1', 'namespaced', 'Service', {
   plural: 'services',
   shortNames: ['svc'],
   categories: all,
-  subresources: ['status'],
+  subresources: ['proxy', 'status'],
 });
 export const replicationControllers = define<core.ReplicationController>(
   'core/v1',
@@ -45,7 +56,7 @@ export const events = define<core.Event>('core/v1', 'namespaced', 'Event', {
 export const nodes = define<core.Node>('core/v1', 'cluster', 'Node', {
   plural: 'nodes',
   shortNames: ['no'],
-  subresources: ['status'],
+  subresources: ['proxy', 'status'],
 });
 export const namespaces = define<core.Namespace>('core/v1', 'cluster', 'Namespace', {
   plural: 'namespaces',

@@ -2,7 +2,7 @@
 import type { ResourceDefinition } from '../../api/resources.js';
 import { omit } from '../omit.js';
 import { apiVersionOf } from '../storage/object-codec.js';
-import { findSubresource, verbOfMethod } from '../subresources/registry.js';
+import { findSubresource, kindOf, verbsOf } from '../subresources/registry.js';
 
 /** A resource that can only be written to: the old way to bind pods. */
 const bindings = {
@@ -76,15 +76,7 @@ function subresourcesOf(definition: ResourceDefinition): readonly {
   return definition.subresources.flatMap((name) => {
     const subresource = findSubresource(name);
     if (subresource === undefined) return [];
-    const { group, version, kind } = definition;
-    const methods = Object.keys(subresource.handlers) as (keyof typeof verbOfMethod)[];
-    return [
-      {
-        name,
-        responseKind: subresource.kind ?? { group, version, kind },
-        verbs: methods.map((method) => verbOfMethod[method]).sort(),
-      },
-    ];
+    return [{ name, responseKind: kindOf(subresource, definition), verbs: verbsOf(subresource) }];
   });
 }
 

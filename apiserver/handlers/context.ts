@@ -17,6 +17,7 @@ import type { ResourcePath } from '../http/route.js';
 import type { UpgradeRequest } from '../http/listener.js';
 import type { Strategy } from '../resources/strategy.js';
 import type { ResourceStorage } from '../storage/resource-storage.js';
+import type { DialPod } from '../subresources/proxy/forward-request.js';
 import type { KubeletConnector } from '../kubelet-proxy/kubelet-connector.js';
 import type { ServiceAccountTokens } from '../service-accounts/service-account-tokens.js';
 
@@ -149,6 +150,7 @@ export interface ServerParts {
   readonly admission: AdmissionChain;
   readonly authorizer: Authorizer;
   readonly kubelets: KubeletConnector;
+  readonly dialPod: DialPod;
   /** Rejects when the store does not answer. */
   readonly checkStore: () => Promise<void>;
   readonly tokens: ServiceAccountTokens;

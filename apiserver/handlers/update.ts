@@ -1,5 +1,6 @@
 /** PUT, and what PUT and PATCH have in common: a change of an object that is there. */
 import { isDeepStrictEqual } from 'node:util';
+import type { WrittenPart } from '../../api/apply/unmanaged-fields.js';
 import { Violations } from '../../api/field-path.js';
 import type { KubernetesObject } from '../../api/objects.js';
 import { conflict, invalid, isStatusError, StatusError } from '../../api/status-error.js';
@@ -7,7 +8,7 @@ import type { AdmissionRequest } from '../admission/admission.js';
 import { omit } from '../omit.js';
 import { addWarning } from '../http/respond.js';
 import { carryMeta, validateMetaUpdate } from '../resources/object-meta.js';
-import type { Reservation } from '../resources/strategy.js';
+import type { Reservation, SubresourceRules } from '../resources/strategy.js';
 import { subjectOf } from '../storage/error-subject.js';
 import type { Change } from '../storage/resource-storage.js';
 import type { Handler, ResourceRequest } from './context.js';
@@ -20,9 +21,15 @@ import { readDryRun } from './request-options.js';
 import { parseResourceVersion } from './request-options.js';
 
 /** Which part of an object a request may change. */
-export type UpdateScope = 'main' | 'status' | 'finalize' | 'approval';
+export type UpdateScope = WrittenPart;
 
-const subresourceScopes: readonly string[] = ['status', 'finalize', 'approval'];
+const subresourceScopes: readonly string[] = [
+  'status',
+  'finalize',
+  'approval',
+  'ephemeralcontainers',
+  'resize',
+] satisfies readonly UpdateScope[];
 
 export const handleUpdate: Handler = async (request) => {
   const body = await readResourceBody(request);
@@ -136,7 +143,13 @@ async function prepare(
   const { served, parts, exchange } = request;
   const { strategy, definition } = served;
   checkVersion(request, next, current);
-  if (scope === 'main') strategy.setDefaults?.(next);
+  const rules = strategy.subresources?.[scope];
+  if (scope === 'main' || rules !== undefined) strategy.setDefaults?.(next);
+  if (rules?.check !== undefined) {
+    const violations = new Violations();
+    rules.check(next, current, violations);
+    if (violations.any) throw invalid(subjectOf(definition), current.metadata.name, violations.causes);
+  }
   // Before admission and the strategy: what the server adds or takes back is not the client's doing.
   const managedFields = tracked ? next.metadata.managedFields : trackChange(request, scope, next, current);
   const admission: AdmissionRequest = {
@@ -195,7 +208,20 @@ function applyScope(
       const spec = { ...(from['spec'] as object), finalizers: finalizers ?? [] };
       return { ...current, metadata: { ...current.metadata }, spec } as KubernetesObject;
     }
+    case 'ephemeralcontainers':
+    case 'resize':
+      return takePart(strategy.subresources?.[scope], scope, next, current);
   }
+}
+
+function takePart(
+  rules: SubresourceRules | undefined,
+  scope: UpdateScope,
+  next: KubernetesObject,
+  current: KubernetesObject,
+): KubernetesObject {
+  if (rules === undefined) throw new Error(`the strategy of ${current.kind} has no rules for ${scope}`);
+  return { ...rules.take(next, current), metadata: { ...current.metadata } };
 }
 
 function copyField(to: Record<string, unknown>, from: Record<string, unknown>, field: string): void {
@@ -251,6 +277,7 @@ function validateChange(
   const violations = new Violations();
   validateMetaUpdate(next, current, violations);
   if (scope === 'main') strategy.validateUpdate?.(next, current, violations);
+  strategy.subresources?.[scope]?.validate(next, current, violations);
   if (scope === 'status' || scope === 'approval') strategy.validateStatusUpdate?.(next, current, violations);
   if (violations.any) throw invalid(subjectOf(definition), next.metadata.name, violations.causes);
   // The rest of the object was valid when it was written; rules that came later must not lock its status.

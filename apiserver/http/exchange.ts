@@ -21,6 +21,8 @@ export interface Exchange {
   /** Path without the query, still percent-encoded. */
   readonly path: string;
   readonly query: URLSearchParams;
+  /** The query as it was sent, with its question mark; '' without one. */
+  readonly search: string;
   readonly headers: IncomingHttpHeaders;
   /** The TLS connection, for the client's certificate. */
   readonly socket: TLSSocket;
@@ -38,11 +40,11 @@ export interface Exchange {
 }
 
 /** Splits a request target into path and query without the cost of a whole URL. */
-export function splitTarget(target: string): { path: string; query: URLSearchParams } {
+export function splitTarget(target: string): { path: string; search: string; query: URLSearchParams } {
   const mark = target.indexOf('?');
-  return mark < 0
-    ? { path: target, query: emptyQuery() }
-    : { path: target.slice(0, mark), query: new URLSearchParams(target.slice(mark + 1)) };
+  if (mark < 0) return { path: target, search: '', query: emptyQuery() };
+  const search = target.slice(mark);
+  return { path: target.slice(0, mark), search, query: new URLSearchParams(search) };
 }
 
 function emptyQuery(): URLSearchParams {

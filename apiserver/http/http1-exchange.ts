@@ -8,6 +8,7 @@ import { drainOf } from './http2-exchange.js';
 export class Http1Exchange implements Exchange {
   readonly path: string;
   readonly query: URLSearchParams;
+  readonly search: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: IncomingMessage;
   readonly #response: ServerResponse;
@@ -18,9 +19,10 @@ export class Http1Exchange implements Exchange {
     this.body = request;
     this.#response = response;
     this.headers = request.headers;
-    const { path, query } = splitTarget(request.url ?? '/');
+    const { path, search, query } = splitTarget(request.url ?? '/');
     this.path = path;
     this.query = query;
+    this.search = search;
     response.on('close', () => {
       this.#abort.abort();
     });

@@ -9,6 +9,7 @@ export class Http2Exchange implements Exchange {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
+  readonly search: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: ServerHttp2Stream;
   readonly #abort = new AbortController();
@@ -19,9 +20,10 @@ export class Http2Exchange implements Exchange {
     this.body = stream;
     this.headers = headers;
     this.method = headers[':method'] ?? 'GET';
-    const { path, query } = splitTarget(headers[':path'] ?? '/');
+    const { path, search, query } = splitTarget(headers[':path'] ?? '/');
     this.path = path;
     this.query = query;
+    this.search = search;
     stream.on('close', () => {
       this.#abort.abort();
     });

@@ -64,23 +64,24 @@ export class KubeletConnector {
     });
   }
 
+  /** What an HTTPS request to the kubelet of a node needs besides method, path and headers. Throws StatusError. */
+  optionsFor(node: Node): RequestOptions {
+    return {
+      ...kubeletAddress(node),
+      // One connection each: a stream may live for hours, and an upgraded one never comes back.
+      agent: false,
+      rejectUnauthorized: this.#tls.ca !== undefined,
+      ...this.#tls,
+    };
+  }
+
   #send<T>(
     options: KubeletRequest,
     listen: (request: ClientRequest, resolve: (value: T) => void) => void,
   ): Promise<T> {
     const { node, path, method, headers = {}, signal } = options;
     const { host, port } = kubeletAddress(node);
-    const requestOptions: RequestOptions = {
-      host,
-      port,
-      path,
-      method,
-      headers,
-      // One connection each: a stream may live for hours, and an upgraded one never comes back.
-      agent: false,
-      rejectUnauthorized: this.#tls.ca !== undefined,
-      ...this.#tls,
-    };
+    const requestOptions: RequestOptions = { ...this.optionsFor(node), path, method, headers };
     return new Promise((resolve, reject) => {
       const request = httpsRequest(requestOptions);
       const timer = setTimeout(() => {

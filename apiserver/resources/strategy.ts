@@ -22,6 +22,15 @@ export interface Reservation {
   release(): void;
 }
 
+/** A subresource through which clients change one part of an object, and only that. */
+export interface SubresourceRules<T extends KubernetesObject = KubernetesObject> {
+  /** The object as it was, with that part as it is to be. Changes neither of the two; metadata is no concern of it. */
+  take(next: T, before: T): T;
+  /** Refuses what `take` would pass over in silence. */
+  check?(next: T, before: T, violations: Violations): void;
+  validate(object: T, before: T, violations: Violations): void;
+}
+
 export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   readonly definition: ResourceDefinition<T>;
   /** How the objects become those that are stored, where that is another version of them. */
@@ -53,6 +62,8 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   prepareForUpdate?(object: T, before: T): void;
   /** What a subresource may not touch, by its name; all but status and metadata is carried over already. */
   readonly prepareSubresourceUpdate?: Readonly<Record<string, (object: T, before: T, nowMs: number) => void>>;
+  /** The subresources that change a part of the kind's own, by their names. */
+  readonly subresources?: Readonly<Record<string, SubresourceRules<T>>>;
   validate(object: T, violations: Violations): void;
   /** What is asked of new objects only; `validate` has already run. */
   validateCreate?(object: T, violations: Violations): void;

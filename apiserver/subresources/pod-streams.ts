@@ -5,11 +5,11 @@
  * agrees, bytes are passed both ways. A refusal is passed on, too: kubectl then tries its other protocol.
  */
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { StatusError } from '../../api/status-error.js';
 import type { Handler, ResourceRequest } from '../handlers/context.js';
 import { chooseContainer, locatePod } from './pod-location.js';
 import type { PodLocation } from './pod-location.js';
+import { tunnel } from './tunnel.js';
 
 /** Names of the kubelet's parameters by those of the API. */
 const streamParameters: Readonly<Record<string, string>> = {
@@ -23,14 +23,14 @@ export const handlePodExec: Handler = async (request) => {
   const commands = request.exchange.query.getAll('command');
   if (commands.length === 0)
     throw new StatusError('BadRequest', 'you must specify at least one command for the container');
-  await tunnel(request, (location) => containerPath(request, location, 'exec', commands));
+  await connect(request, (location) => containerPath(request, location, 'exec', commands));
 };
 
 export const handlePodAttach: Handler = (request) =>
-  tunnel(request, (location) => containerPath(request, location, 'attach', []));
+  connect(request, (location) => containerPath(request, location, 'attach', []));
 
 export const handlePodPortForward: Handler = (request) =>
-  tunnel(request, ({ pod }) => {
+  connect(request, ({ pod }) => {
     const { namespace, name } = pod.metadata;
     const query = new URLSearchParams();
     for (const ports of request.exchange.query.getAll('ports')) query.append('port', ports);
@@ -60,7 +60,7 @@ function containerPath(
   return `/${action}/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}/${encodeURIComponent(container)}?${query.toString()}`;
 }
 
-async function tunnel(request: ResourceRequest, pathFor: (location: PodLocation) => string): Promise<void> {
+async function connect(request: ResourceRequest, pathFor: (location: PodLocation) => string): Promise<void> {
   const { exchange, upgrade, parts } = request;
   const location = await locatePod(request);
   const path = pathFor(location);
@@ -76,11 +76,7 @@ async function tunnel(request: ResourceRequest, pathFor: (location: PodLocation)
     await passRefusalOn(request, answer.response);
     return;
   }
-  const client = upgrade.takeOver();
-  client.write(headOf(answer.response));
-  if (answer.head.length > 0) client.write(answer.head);
-  if (upgrade.head.length > 0) answer.socket.write(upgrade.head);
-  await join(client, answer.socket, parts.stopping);
+  await tunnel(upgrade, answer, parts.stopping);
 }
 
 const forwarded =
@@ -96,13 +92,6 @@ function headersToForward({ rawHeaders }: IncomingMessage): Record<string, strin
   return headers;
 }
 
-function headOf({ rawHeaders }: IncomingMessage): string {
-  const lines = ['HTTP/1.1 101 Switching Protocols'];
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2)
-    lines.push(`${rawHeaders[at] ?? ''}: ${rawHeaders[at + 1] ?? ''}`);
-  return `${lines.join('\r\n')}\r\n\r\n`;
-}
-
 async function passRefusalOn({ exchange }: ResourceRequest, response: IncomingMessage): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
@@ -111,29 +100,4 @@ async function passRefusalOn({ exchange }: ResourceRequest, response: IncomingMe
     { 'content-type': response.headers['content-type'] ?? 'text/plain' },
     Buffer.concat(chunks),
   );
-}
-
-/** Passes bytes both ways until either side has ended, or the server stops. */
-async function join(
-  client: Duplex & { setNoDelay?(on: boolean): unknown },
-  kubelet: Duplex,
-  stopping: AbortSignal,
-): Promise<void> {
-  client.setNoDelay?.(true);
-  await new Promise<void>((resolve) => {
-    const close = (): void => {
-      client.destroy();
-      kubelet.destroy();
-      stopping.removeEventListener('abort', close);
-      resolve();
-    };
-    for (const side of [client, kubelet]) {
-      side.on('close', close);
-      // A reset is how many of these sessions end; 'close' follows.
-      side.on('error', close);
-    }
-    stopping.addEventListener('abort', close, { once: true });
-    client.pipe(kubelet);
-    kubelet.pipe(client);
-  });
 }

@@ -1,4 +1,5 @@
 /** The subresources: which methods they answer, and what discovery says about them. */
+import type { ResourceDefinition } from '../../api/resources.js';
 import { handleGet } from '../handlers/get.js';
 import type { Handler } from '../handlers/context.js';
 import { handlePatch } from '../handlers/patch.js';
@@ -10,10 +11,12 @@ import { handlePodAttach, handlePodExec, handlePodPortForward } from './pod-stre
 import { handleGetScale, handlePatchScale, handleUpdateScale } from './scale.js';
 import { handleTokenRequest } from './service-account-token.js';
 
-type Method = 'GET' | 'POST' | 'PUT' | 'PATCH';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
 
 export interface Subresource {
   readonly name: string;
+  /** A connection to what is behind the object: it may last, and may be about a path of that. */
+  readonly connects?: 'to-object' | 'to-path';
   /** Kind of its body; that of the parent when absent. */
   readonly kind?: { readonly group: string; readonly version: string; readonly kind: string };
   readonly handlers: Readonly<Partial<Record<Method, Handler>>>;
@@ -29,6 +32,8 @@ const scale: Subresource = {
   handlers: { GET: handleGetScale, PUT: handleUpdateScale, PATCH: handlePatchScale },
 };
 const approval: Subresource = { ...status, name: 'approval' };
+const ephemeralContainers: Subresource = { ...status, name: 'ephemeralcontainers' };
+const resize: Subresource = { ...status, name: 'resize' };
 const finalize: Subresource = { name: 'finalize', handlers: { PUT: handleUpdate } };
 const binding: Subresource = {
   name: 'binding',
@@ -45,17 +50,53 @@ const token: Subresource = {
   kind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
   handlers: { POST: handleTokenRequest },
 };
-const log: Subresource = { name: 'log', handlers: { GET: handlePodLogs } };
+const log: Subresource = { name: 'log', connects: 'to-object', handlers: { GET: handlePodLogs } };
 const exec = connectable('exec', 'PodExecOptions', handlePodExec);
 const attach = connectable('attach', 'PodAttachOptions', handlePodAttach);
 const portforward = connectable('portforward', 'PodPortForwardOptions', handlePodPortForward);
 
 /** SPDY clients POST, WebSocket clients can only GET. */
 function connectable(name: string, kind: string, handler: Handler): Subresource {
-  return { name, kind: { group: '', version: 'v1', kind }, handlers: { GET: handler, POST: handler } };
+  return {
+    name,
+    connects: 'to-object',
+    kind: { group: '', version: 'v1', kind },
+    handlers: { GET: handler, POST: handler },
+  };
 }
 
-const all = [status, approval, scale, finalize, binding, eviction, token, log, exec, attach, portforward];
+/** Loaded with the first request that is proxied. */
+const handleProxy: Handler = async (request) => (await import('./proxy/proxy.js')).handleProxy(request);
+
+const proxy: Subresource = {
+  name: 'proxy',
+  connects: 'to-path',
+  handlers: {
+    GET: handleProxy,
+    POST: handleProxy,
+    PUT: handleProxy,
+    PATCH: handleProxy,
+    DELETE: handleProxy,
+    OPTIONS: handleProxy,
+  },
+};
+
+const all = [
+  status,
+  approval,
+  ephemeralContainers,
+  resize,
+  proxy,
+  scale,
+  finalize,
+  binding,
+  eviction,
+  token,
+  log,
+  exec,
+  attach,
+  portforward,
+];
 const byName = new Map(all.map((one) => [one.name, one]));
 
 /** The subresource of that name; whether a kind has it stands in its definition. */
@@ -69,4 +110,25 @@ export const verbOfMethod: Readonly<Record<Method, string>> = {
   POST: 'create',
   PUT: 'update',
   PATCH: 'patch',
+  DELETE: 'delete',
+  // A proxy passes it on; discovery does not speak of it.
+  OPTIONS: 'options',
 };
+
+/** The verbs of a subresource, as discovery lists them. */
+export function verbsOf({ handlers }: Subresource): readonly string[] {
+  const methods = Object.keys(handlers) as Method[];
+  return methods
+    .filter((method) => method !== 'OPTIONS')
+    .map((method) => verbOfMethod[method])
+    .sort();
+}
+
+/** Kind of a subresource's body on a kind of object. */
+export function kindOf(
+  subresource: Subresource,
+  { group, version, kind }: ResourceDefinition,
+): { readonly group: string; readonly version: string; readonly kind: string } {
+  if (subresource.connects === 'to-path') return { group, version, kind: `${kind}ProxyOptions` };
+  return subresource.kind ?? { group, version, kind };
+}

@@ -4,6 +4,8 @@ import { podQosClass } from '../../../api/pod-helpers.js';
 import { pods } from '../../../api/resources.js';
 import type { Strategy } from '../strategy.js';
 import { setPodDefaults } from './defaults.js';
+import { ephemeralContainerRules } from './ephemeral-containers.js';
+import { resizeRules } from './resize.js';
 import { validatePodSpec, validatePodUpdate } from './validation.js';
 
 export const podStrategy: Strategy<Pod> = {
@@ -24,10 +26,14 @@ export const podStrategy: Strategy<Pod> = {
   setDefaults: setPodDefaults,
   prepareForCreate(pod) {
     pod.status = { phase: 'Pending', qosClass: podQosClass(pod.spec) };
-    delete pod.spec.ephemeralContainers;
   },
+  subresources: { ephemeralcontainers: ephemeralContainerRules, resize: resizeRules },
   validate(pod, violations) {
     validatePodSpec(pod.spec, 'spec', violations);
+  },
+  validateCreate(pod, violations) {
+    if ((pod.spec.ephemeralContainers ?? []).length > 0)
+      violations.forbidden('spec.ephemeralContainers', 'cannot be set on create');
   },
   validateUpdate: validatePodUpdate,
   /** Nothing runs for a Pod that has no node or has ended: it goes at once. */

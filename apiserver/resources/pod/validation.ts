@@ -6,6 +6,7 @@ import { validateDns1123Label, validateDns1123Subdomain } from '../../../api/nam
 import { omit } from '../../omit.js';
 import { validateAnnotations, validateLabels } from '../object-meta.js';
 import { validateContainers } from './container-validation.js';
+import { validateEphemeralContainers } from './ephemeral-container-validation.js';
 
 const restartPolicies = ['Always', 'OnFailure', 'Never'];
 const dnsPolicies = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'];
@@ -21,6 +22,7 @@ export function validatePodSpec(spec: PodSpec, path: string, violations: Violati
   if (spec.containers.length === 0) violations.required(`${path}.containers`);
   validateContainers(spec.containers, `${path}.containers`, scope, violations);
   validateContainers(spec.initContainers ?? [], `${path}.initContainers`, scope, violations);
+  validateEphemeralContainers(spec, `${path}.ephemeralContainers`, scope, violations);
   validateHostPorts(spec, `${path}.containers`, violations);
   if (!restartPolicies.includes(spec.restartPolicy ?? ''))
     violations.notSupported(`${path}.restartPolicy`, spec.restartPolicy, restartPolicies);
@@ -150,6 +152,11 @@ export function validateTolerations(
 export function validatePodTemplate(template: PodTemplateSpec, path: string, violations: Violations): void {
   validateTemplateMeta(template, path, violations);
   validatePodSpec(template.spec, `${path}.spec`, violations);
+  if ((template.spec.ephemeralContainers ?? []).length > 0)
+    violations.forbidden(
+      `${path}.spec.ephemeralContainers`,
+      'ephemeral containers not allowed in pod template',
+    );
 }
 
 export function validateTemplateMeta(template: PodTemplateSpec, path: string, violations: Violations): void {
