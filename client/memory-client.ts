@@ -85,6 +85,8 @@ class InMemoryClient implements MemoryClient {
 
   raw(path: string): Promise<string> {
     if (['/readyz', '/livez', '/healthz'].includes(path)) return Promise.resolve('ok');
+    // Discovery of what is not in the registry: there is nothing.
+    if (path === '/apis') return Promise.resolve('{"kind":"APIGroupList","apiVersion":"v1","groups":[]}');
     return Promise.reject(new StatusError('NotFound', 'the server could not find the requested resource'));
   }
 

@@ -15,6 +15,7 @@ import type { KeySource, ReconcileResult } from '../../../client/controller.js';
 import type { Informer, ResourceClient } from '../../../client/types.js';
 import type { ControllerContext, ControllerDefinition } from '../../controller-definition.js';
 import { decideOnDependent, ownDeletionOf } from './decide-dependent.js';
+import { CustomMonitors } from './custom-monitors.js';
 import { OwnerFinder, resourceOfKind } from './find-owners.js';
 import {
   blockingDependents,
@@ -35,7 +36,8 @@ export const garbageCollector: ControllerDefinition = {
   create(context) {
     const { informers, log, clock } = context;
     const graph = new OwnerGraph();
-    const collector = new Collector(context, graph);
+    const monitors = new CustomMonitors(context, graph, (enqueue) => observer(graph, enqueue));
+    const collector = new Collector(context, graph, () => monitors.resources);
     const sources = storedResources
       .filter(({ plural }) => plural !== events.plural)
       .map((resource) =>
@@ -44,24 +46,33 @@ export const garbageCollector: ControllerDefinition = {
           informers.informer(resource, largeResources.has(resource.plural) ? { metadataOnly: true } : {}),
         ),
       );
-    return createController({
+    const controller = createController({
       name: 'garbage-collector',
-      sources,
+      sources: [...sources, monitors.source()],
       reconcile: (uid, signal) => collector.reconcile(uid, signal),
       log,
       clock,
       concurrency: 10,
     });
+    return {
+      run: async (signal) => {
+        await Promise.all([controller.run(signal), monitors.run(signal)]);
+      },
+    };
   },
 };
+
+function observer(graph: OwnerGraph, enqueue: (uid: string) => void): (object: KubernetesObject) => void {
+  return (object) => {
+    graph.observe(object).forEach(enqueue);
+  };
+}
 
 function graphSource(graph: OwnerGraph, informer: Informer<KubernetesObject>): KeySource {
   return {
     whenSynced: (signal) => informer.whenSynced(signal),
     start: (enqueue) => {
-      const observe = (object: KubernetesObject): void => {
-        graph.observe(object).forEach(enqueue);
-      };
+      const observe = observer(graph, enqueue);
       return informer.addHandler({
         onAdd: observe,
         onUpdate: (_, object) => {
@@ -78,19 +89,25 @@ function graphSource(graph: OwnerGraph, informer: Informer<KubernetesObject>): K
 class Collector {
   readonly #context: ControllerContext;
   readonly #graph: OwnerGraph;
+  readonly #discovered: () => readonly ResourceDefinition[];
   readonly #owners: OwnerFinder;
 
-  constructor(context: ControllerContext, graph: OwnerGraph) {
+  constructor(
+    context: ControllerContext,
+    graph: OwnerGraph,
+    discovered: () => readonly ResourceDefinition[],
+  ) {
     this.#context = context;
     this.#graph = graph;
-    this.#owners = new OwnerFinder(context.client, graph);
+    this.#discovered = discovered;
+    this.#owners = new OwnerFinder(context.client, graph, discovered);
   }
 
   async reconcile(uid: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
     const node = this.#graph.get(uid);
     const object = node?.object;
     if (node === undefined || object === undefined) return undefined;
-    const resource = resourceOfKind(object.apiVersion, object.kind);
+    const resource = resourceOfKind(object.apiVersion, object.kind, this.#discovered());
     if (resource === undefined) return undefined;
     try {
       return await this.#collect(node, object, resource, signal);
@@ -154,7 +171,7 @@ class Collector {
   async #orphanDependents(owner: GraphNode): Promise<void> {
     for (const { object } of [...owner.dependents]) {
       if (object === undefined) continue;
-      const resource = resourceOfKind(object.apiVersion, object.kind);
+      const resource = resourceOfKind(object.apiVersion, object.kind, this.#discovered());
       if (resource === undefined) continue;
       const { uid, resourceVersion } = object.metadata;
       const ownerReferences = ownersOf(object).filter((reference) => reference.uid !== owner.uid);

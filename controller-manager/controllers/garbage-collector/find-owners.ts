@@ -14,11 +14,14 @@ import type { OwnerGraph } from './owner-graph.js';
 const rememberedAbsences = 500;
 
 export class OwnerFinder {
+  readonly #discovered: () => readonly ResourceDefinition[];
   readonly #client: ApiClient;
   readonly #graph: OwnerGraph;
   readonly #absent = new Set<string>();
 
-  constructor(client: ApiClient, graph: OwnerGraph) {
+  /** `discovered` answers with the resources that are not in the registry. */
+  constructor(client: ApiClient, graph: OwnerGraph, discovered: () => readonly ResourceDefinition[]) {
+    this.#discovered = discovered;
     this.#client = client;
     this.#graph = graph;
   }
@@ -36,7 +39,7 @@ export class OwnerFinder {
     object: KubernetesObject,
     signal: AbortSignal,
   ): Promise<Omit<JudgedOwner, 'reference'>> {
-    const resource = resourceOfKind(reference.apiVersion, reference.kind);
+    const resource = resourceOfKind(reference.apiVersion, reference.kind, this.#discovered());
     if (resource === undefined) return { state: 'unknown' };
     const namespace = object.metadata.namespace ?? '';
     // A cluster-scoped object cannot be owned by one in a namespace: which one would it be?
@@ -80,11 +83,17 @@ function stateOfLive(object: KubernetesObject): OwnerState {
   return isWaitingForDependents(object) ? 'waiting-for-dependents' : 'present';
 }
 
-/** The resource of a kind, in any version of its group that this server has. */
-export function resourceOfKind(apiVersion: string, kind: string): ResourceDefinition | undefined {
+/** The resource of a kind, in any version of its group that the server has: from the registry, or discovered. */
+export function resourceOfKind(
+  apiVersion: string,
+  kind: string,
+  discovered: readonly ResourceDefinition[],
+): ResourceDefinition | undefined {
   const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+  const find = (is: (one: ResourceDefinition) => boolean): ResourceDefinition | undefined =>
+    resourceDefinitions.find(is) ?? discovered.find(is);
   return (
-    resourceDefinitions.find((one) => one.kind === kind && apiVersionOf(one) === apiVersion) ??
-    resourceDefinitions.find((one) => one.kind === kind && one.group === group)
+    find((one) => one.kind === kind && apiVersionOf(one) === apiVersion) ??
+    find((one) => one.kind === kind && one.group === group)
   );
 }

@@ -25,6 +25,13 @@ export class OwnerGraph {
     return this.#nodes.get(uid);
   }
 
+  /** Uids of all objects that have owners. */
+  dependents(): string[] {
+    return [...this.#nodes.values()]
+      .filter(({ object }) => ownersOf(object).length > 0)
+      .map(({ uid }) => uid);
+  }
+
   get size(): number {
     return this.#nodes.size;
   }

@@ -7,11 +7,13 @@ import { namespaces, pods, storedResources } from '../../../api/resources.js';
 import type { ResourceDefinition } from '../../../api/resources.js';
 import { isStatusError } from '../../../api/status-error.js';
 import { createController, keysFrom } from '../../../client/controller.js';
+import { discoverResources } from '../../../client/discover-resources.js';
 import type { ReconcileResult } from '../../../client/controller.js';
 import { timestamp } from '../../../client/timestamps.js';
 import type { ControllerDefinition } from '../../controller-definition.js';
 import { byNamespace } from '../indexes.js';
 import { deleteContent } from './delete-content.js';
+import type { ContentReport } from './namespace-conditions.js';
 import { namespaceConditions } from './namespace-conditions.js';
 
 const finalizer = 'kubernetes';
@@ -30,11 +32,14 @@ export const namespaceController: ControllerDefinition = {
       if (namespace?.metadata.deletionTimestamp === undefined) return undefined;
       if (!(namespace.spec.finalizers ?? []).includes(finalizer)) return undefined;
       try {
-        const outcome = await deleteContent(client, contentInOrder(), name, signal);
+        const { resources, failures: undiscovered } = await discoverResources(client, signal);
+        const deleted = await deleteContent(client, contentInOrder(resources), name, signal);
+        const outcome = { ...deleted, undiscovered };
         const latest = await resource.get({ name }, signal);
         if (latest.metadata.uid !== namespace.metadata.uid) return undefined;
         const reported = await report(latest, outcome);
-        const isEmpty = outcome.remaining.size === 0 && outcome.failures.length === 0;
+        const isEmpty =
+          outcome.remaining.size === 0 && outcome.failures.length === 0 && undiscovered.length === 0;
         if (!isEmpty) return { requeueAfterMs: clampPatience(outcome.lookAgainMs / 2) };
         await finalize(reported);
         log.info('namespace is empty and let go', { namespace: name });
@@ -45,10 +50,7 @@ export const namespaceController: ControllerDefinition = {
       return undefined;
     }
 
-    async function report(
-      namespace: Namespace,
-      outcome: Parameters<typeof namespaceConditions>[1],
-    ): Promise<Namespace> {
+    async function report(namespace: Namespace, outcome: ContentReport): Promise<Namespace> {
       const now = timestamp(clock.now());
       const conditions = namespaceConditions(namespace.status.conditions, outcome, now);
       if (conditions === namespace.status.conditions) return namespace;
@@ -93,8 +95,8 @@ export const namespaceController: ControllerDefinition = {
 };
 
 /** Pods last: what controllers would replace goes first, its makers before it. */
-function contentInOrder(): readonly ResourceDefinition[] {
-  const namespaced = storedResources.filter((resource) => resource.namespaced);
+function contentInOrder(discovered: readonly ResourceDefinition[]): readonly ResourceDefinition[] {
+  const namespaced = [...discovered, ...storedResources].filter((resource) => resource.namespaced);
   return namespaced.sort((a, b) => Number(a.plural === 'pods') - Number(b.plural === 'pods'));
 }
 

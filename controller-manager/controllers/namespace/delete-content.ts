@@ -9,7 +9,7 @@ import type { ContentReport } from './namespace-conditions.js';
 /** Deletions under way at once. */
 const parallel = 8;
 
-export interface ContentOutcome extends ContentReport {
+export interface ContentOutcome extends Omit<ContentReport, 'undiscovered'> {
   /** When it is worth looking again: the longest grace period among Pods that are ending. */
   readonly lookAgainMs: number;
 }

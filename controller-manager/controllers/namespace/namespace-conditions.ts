@@ -8,6 +8,8 @@ export interface ContentReport {
   readonly remaining: ReadonlyMap<string, number>;
   /** Finalizers on those objects, with how many of them carry each. */
   readonly finalizers: ReadonlyMap<string, number>;
+  /** Group versions of which nobody knows what they hold, with why. */
+  readonly undiscovered: readonly string[];
   /** Messages of deletions and lists that failed. */
   readonly failures: readonly string[];
 }
@@ -21,14 +23,21 @@ export function namespaceConditions(
   report: ContentReport,
   now: string,
 ): readonly NamespaceCondition[] {
-  const { remaining, finalizers, failures } = report;
+  const { remaining, finalizers, undiscovered, failures } = report;
   const wanted: NamespaceCondition[] = [
-    condition(
-      'NamespaceDeletionDiscoveryFailure',
-      false,
-      'ResourcesDiscovered',
-      'All resources successfully discovered',
-    ),
+    undiscovered.length > 0
+      ? condition(
+          'NamespaceDeletionDiscoveryFailure',
+          true,
+          'DiscoveryFailed',
+          `Discovery failed for some groups, ${String(undiscovered.length)} failing: unable to retrieve the complete list of server APIs: ${undiscovered.join(', ')}`,
+        )
+      : condition(
+          'NamespaceDeletionDiscoveryFailure',
+          false,
+          'ResourcesDiscovered',
+          'All resources successfully discovered',
+        ),
     condition(
       'NamespaceDeletionGroupVersionParsingFailure',
       false,

@@ -114,6 +114,7 @@ void t.test('conditions are written once', (t) => {
   const report = {
     remaining: new Map([['pods.', 2]]),
     finalizers: new Map<string, number>(),
+    undiscovered: [],
     failures: ['x'],
   };
   const first = namespaceConditions(undefined, report, '2026-01-01T00:00:00Z');
