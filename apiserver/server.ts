@@ -1,14 +1,17 @@
 /** The API server: its parts, put together over a store. */
 import { setMaxListeners } from 'node:events';
+import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
 import { describedType } from '../api/object-type.js';
-import { namespaces, priorityClasses, serviceAccounts, services } from '../api/resources.js';
+import { ipAddresses, namespaces, priorityClasses, serviceAccounts, services } from '../api/resources.js';
 import { loadSchema } from '../api/schema/load.js';
 import type { Clock } from '../common/clock.js';
 import { systemClock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
 import { createAdmissionChain } from './admission/registry.js';
 import { runKubernetesService } from './bootstrap/kubernetes-service.js';
+import { repairServiceClaims, runServiceClaimRepair } from './bootstrap/repair-service-claims.js';
+import { ServerPresence } from './bootstrap/server-presence.js';
 import { ensureNamespaces, ensurePriorityClasses } from './bootstrap/system-objects.js';
 import { followDefinitions } from './custom-resources/follow-definitions.js';
 import { Dispatcher } from './dispatch.js';
@@ -31,7 +34,9 @@ import { KubeletConnector } from './kubelet-proxy/kubelet-connector.js';
 import { ApiServerMetrics } from './metrics.js';
 import { lazyStrategies } from './resources/lazy-registry.js';
 import { createStrategies } from './resources/registry.js';
+import { AddressClaims } from './resources/service/address-claims.js';
 import { ClusterIpRange, NodePortRange } from './resources/service/address-ranges.js';
+import { PortClaims } from './resources/service/port-claims.js';
 import { ServiceAllocator } from './resources/service/service-allocator.js';
 import { findInStorage } from './service-accounts/find-in-storage.js';
 import { createServiceAccountTokens } from './service-accounts/service-account-tokens.js';
@@ -49,6 +54,8 @@ export interface ApiServerOptions {
   readonly port: number;
   /** Where pods and other nodes reach this server. */
   readonly advertiseAddress: string;
+  /** Of the machine, for the Lease that tells of this server; asked of the system unless told. */
+  readonly hostName?: string;
   /** PEM. */
   readonly tls: { readonly cert: string; readonly key: string; readonly clientCa?: string };
   readonly kubelet: KubeletTls;
@@ -88,17 +95,17 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const cache = new WatchCache(store, { log, clock });
   const caching = cache.run(stopping.signal);
   try {
-    const ranges = {
-      clusterIps: new ClusterIpRange(options.serviceClusterIpRange),
-      nodePorts: new NodePortRange(options.serviceNodePortRange),
-    };
-    const allocator = new ServiceAllocator(ranges);
+    const clusterIps = new ClusterIpRange(options.serviceClusterIpRange);
+    const nodePorts = new NodePortRange(options.serviceNodePortRange);
+    const addressClaims = new AddressClaims(() => resources.of(ipAddresses).storage, clock);
+    const portClaims = new PortClaims(store, nodePorts);
+    const allocator = new ServiceAllocator({ clusterIps, nodePorts, addressClaims, portClaims, log });
     const storage = { store, cache, encodings: new EncodingCache() };
-    const resources = serveResources(options, storage, allocator);
+    const resources: ResourceTable = serveResources(options, storage, allocator);
     const parts = createParts(options, resources, clock, stopping.signal);
     await cache.whenReady(stopping.signal);
-    const existing = await resources.of(services).storage.list({ namespace: '' });
-    allocator.restore(existing.items.map((item) => item.object));
+    const claims = { services: resources.of(services).storage, addressClaims, portClaims, clock, log };
+    await repairServiceClaims(claims, new Set());
     await Promise.all([ensureNamespaces(parts), ensurePriorityClasses(parts)]);
     const custom = await followDefinitions(parts, { ...storage, schema: parts.schema }, stopping.signal);
     let listener: Listener | undefined = undefined as Listener | undefined;
@@ -125,11 +132,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       },
     });
     const { port } = listener;
-    const reconciling = runKubernetesService(
-      parts,
-      { clusterIp: ranges.clusterIps.first, advertiseAddress: options.advertiseAddress, port },
-      stopping.signal,
-    );
+    const own = { ip: options.advertiseAddress, port };
+    const presence = new ServerPresence(store, parts, own, options.hostName ?? hostname());
+    const reconciling = Promise.all([
+      runKubernetesService(parts, { clusterIp: clusterIps.first, port, presence }, stopping.signal),
+      runServiceClaimRepair(claims, stopping.signal),
+    ]);
     log.info('listening', { address: options.host, port });
     const opened = listener;
     return {

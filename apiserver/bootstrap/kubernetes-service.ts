@@ -1,4 +1,4 @@
-/** Keeps the Service `default/kubernetes` and its endpoints leading to this server. */
+/** Keeps the Service `default/kubernetes` and its endpoints leading to the servers that are there. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Endpoints, Service } from '../../api/generated/core-v1.js';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.js';
@@ -8,38 +8,73 @@ import { endpoints, endpointSlices, services } from '../../api/resources.js';
 import { sleep } from '../../common/clock.js';
 import type { ServerParts } from '../handlers/context.js';
 import { omit } from '../omit.js';
+import type { ServerAddress, ServerPresence } from './server-presence.js';
 import { createUnlessThere } from './system-objects.js';
 
 export interface KubernetesServiceOptions {
   readonly clusterIp: string;
-  readonly advertiseAddress: string;
+  /** Of this server: what the Service leads to on the first one. */
   readonly port: number;
+  readonly presence: ServerPresence;
 }
 
 const namespace = 'default';
 const name = 'kubernetes';
-const intervalMs = 60_000;
+/** Kubernetes' own interval: two thirds of the life of a server's record. */
+const intervalMs = 10_000;
+const retryMs = 1_000;
+const roundsInAnHour = 360;
 
-/** Reconciles now and then every minute until the signal aborts. Errors are logged; the next round tries again. */
+/**
+ * Says every ten seconds that this server is there, and brings the endpoints up to date with who else is, until the
+ * signal aborts; then says that it is gone. Errors are logged; the next round tries again.
+ */
 export async function runKubernetesService(
   parts: ServerParts,
   options: KubernetesServiceOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  while (!signal.aborted) {
+  const { presence } = options;
+  for (let round = 0; !signal.aborted; round++) {
+    let waitMs = intervalMs;
     try {
-      await reconcile(parts, options);
+      await presence.renew();
+      if (round % roundsInAnHour === 0) await presence.removeExpired();
+      await createUnlessThere(parts, services, serviceOf(options));
+      await reconcile(parts, presence);
     } catch (error) {
       parts.log.warn('the kubernetes Service could not be brought up to date', { err: error });
+      waitMs = retryMs;
     }
-    await sleep(parts.clock, intervalMs, signal);
+    await sleep(parts.clock, waitMs, signal);
+  }
+  try {
+    await presence.end();
+    await reconcile(parts, presence);
+  } catch (error) {
+    parts.log.warn('this server could not say that it ends; it is missed after a moment', { err: error });
   }
 }
 
-async function reconcile(parts: ServerParts, options: KubernetesServiceOptions): Promise<void> {
-  await createUnlessThere(parts, services, serviceOf(options));
-  await ensure(parts, endpoints, endpointsOf(options));
-  await ensure(parts, endpointSlices, sliceOf(options));
+/** Without any server the endpoints stay: a client that tries them learns more than one that finds none. */
+async function reconcile(parts: ServerParts, presence: ServerPresence): Promise<void> {
+  const servers = await presence.list();
+  if (servers.length === 0) return;
+  await ensure(parts, endpoints, endpointsOf(servers));
+  const slices = slicesOf(servers);
+  for (const slice of slices) await ensure(parts, endpointSlices, slice);
+  await removeOldSlices(parts, new Set(slices.map(({ metadata }) => metadata.name)));
+}
+
+async function removeOldSlices(parts: ServerParts, wanted: ReadonlySet<string | undefined>): Promise<void> {
+  const { storage } = parts.resources.of(endpointSlices);
+  const { items } = await storage.list({ namespace });
+  for (const { object } of items) {
+    const { metadata } = object;
+    if (!metadata.name.startsWith(`${name}-`) || metadata.labels?.[managedByLabel] !== managedBy) continue;
+    if (!wanted.has(metadata.name))
+      await storage.guaranteedUpdate(namespace, metadata.name, () => ({ kind: 'delete' }));
+  }
 }
 
 /** Creates the object, or brings everything but its metadata to what it has to be. */
@@ -50,15 +85,19 @@ async function ensure<T extends KubernetesObject>(
 ): Promise<void> {
   if (await createUnlessThere(parts, definition, draft)) return;
   const content = omit(draft as KubernetesObject, 'metadata');
-  await parts.resources.of(definition).storage.guaranteedUpdate(namespace, name, (current) => {
-    const { metadata, ...before } = current as T & KubernetesObject;
-    return isDeepStrictEqual({ ...before }, { ...content })
-      ? { kind: 'keep' }
-      : { kind: 'write', object: { ...content, metadata } as T };
-  });
+  await parts.resources
+    .of(definition)
+    .storage.guaranteedUpdate(namespace, draft.metadata.name ?? name, (current) => {
+      const { metadata, ...before } = current as T & KubernetesObject;
+      return isDeepStrictEqual({ ...before }, { ...content })
+        ? { kind: 'keep' }
+        : { kind: 'write', object: { ...content, metadata } as T };
+    });
 }
 
 const labels = { component: 'apiserver', provider: 'kubernetes' };
+const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
+const managedBy = 'apiserver.knarr.io';
 
 function serviceOf({ clusterIp, port }: KubernetesServiceOptions): Draft<Service> {
   return {
@@ -73,23 +112,43 @@ function serviceOf({ clusterIp, port }: KubernetesServiceOptions): Draft<Service
   };
 }
 
-function endpointsOf({ advertiseAddress, port }: KubernetesServiceOptions): Draft<Endpoints> {
+/** Servers by port, in order: all have the same one but in a lab, where several share a machine. */
+function byPort(servers: readonly ServerAddress[]): readonly [number, readonly string[]][] {
+  const ports = [...new Set(servers.map(({ port }) => port))].sort((a, b) => a - b);
+  return ports.map((port) => [
+    port,
+    [...new Set(servers.filter((one) => one.port === port).map(({ ip }) => ip))].sort(),
+  ]);
+}
+
+export function endpointsOf(servers: readonly ServerAddress[]): Draft<Endpoints> {
   return {
     apiVersion: 'v1',
     kind: 'Endpoints',
-    // The EndpointSlice is written here as well: nobody needs to mirror this object.
+    // The EndpointSlices are written here as well: nobody needs to mirror this object.
     metadata: { name, namespace, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
-    subsets: [{ addresses: [{ ip: advertiseAddress }], ports: [{ name: 'https', port, protocol: 'TCP' }] }],
+    subsets: byPort(servers).map(([port, ips]) => ({
+      addresses: ips.map((ip) => ({ ip })),
+      ports: [{ name: 'https', port, protocol: 'TCP' }],
+    })),
   };
 }
 
-function sliceOf({ advertiseAddress, port }: KubernetesServiceOptions): Draft<EndpointSlice> {
-  return {
+/** A slice has one set of ports: that of the lowest one has the name that Kubernetes gives it. */
+export function slicesOf(servers: readonly ServerAddress[]): readonly Draft<EndpointSlice>[] {
+  return byPort(servers).map(([port, ips], index) => ({
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
-    metadata: { name, namespace, labels: { 'kubernetes.io/service-name': name } },
+    metadata: {
+      name: index === 0 ? name : `${name}-${port}`,
+      namespace,
+      labels:
+        index === 0
+          ? { 'kubernetes.io/service-name': name }
+          : { 'kubernetes.io/service-name': name, [managedByLabel]: managedBy },
+    },
     addressType: 'IPv4',
-    endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
+    endpoints: ips.map((ip) => ({ addresses: [ip], conditions: { ready: true } })),
     ports: [{ name: 'https', port, protocol: 'TCP' }],
-  };
+  }));
 }

@@ -7,6 +7,7 @@ import { namespaces, priorityClasses } from '../../api/resources.js';
 import { isStatusError } from '../../api/status-error.js';
 import type { UserInfo } from '../filters/authentication.js';
 import type { ServerParts } from '../handlers/context.js';
+import { releaseUnlessWritten } from '../handlers/reservation.js';
 import { initializeMeta } from '../resources/object-meta.js';
 import { systemClasses } from '../resources/priority-class/system-classes.js';
 
@@ -63,13 +64,13 @@ export async function createUnlessThere<T extends KubernetesObject>(
   strategy.setDefaults?.(object);
   initializeMeta(object, parts.clock.now(), strategy.tracksGeneration === true);
   strategy.prepareForCreate?.(object, serverUser);
-  const reservation = strategy.reserve?.(object, undefined);
+  const reservation = await strategy.reserve?.(object, undefined);
   try {
     await storage.create(object);
-    reservation?.commit();
+    await reservation?.commit();
     return true;
   } catch (error) {
-    reservation?.release();
+    await releaseUnlessWritten(reservation, error);
     if (isStatusError(error, 'AlreadyExists')) return false;
     throw error;
   }

@@ -15,6 +15,7 @@ import type { Handler, ResourceRequest, ServedResource } from './context.js';
 import { trackCreation } from './field-management.js';
 import { readResourceObject } from './read-object.js';
 import { respondObject } from './represent.js';
+import { releaseUnlessWritten } from './reservation.js';
 import { readDryRun } from './request-options.js';
 
 /** So often a generated name is tried that turns out to be taken. */
@@ -81,18 +82,17 @@ async function createOnce(
   validateNew(served, object, 'create');
   await parts.admission.validate(admission);
   for (const warning of strategy.warnings?.(object) ?? []) addWarning(exchange, warning);
-  const reservation = strategy.reserve?.(object, undefined);
+  const reservation = await strategy.reserve?.(object, undefined, { dryRun });
   if (dryRun) {
-    reservation?.release();
     await refuseIfThere(request, object);
     return object;
   }
   try {
     const created = await storage.create(object);
-    reservation?.commit();
+    await reservation?.commit();
     return created;
   } catch (error) {
-    reservation?.release();
+    await releaseUnlessWritten(reservation, error);
     throw error;
   }
 }

@@ -91,7 +91,7 @@ export async function deleteObject(
     return step.kind === 'pending' ? { kind: 'keep' } : step;
   });
   if (outcome !== undefined) return outcome;
-  if (result.deleted) strategy.released?.(result.object);
+  if (result.deleted) await strategy.released?.(result.object);
   return result;
 }
 

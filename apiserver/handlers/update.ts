@@ -17,6 +17,7 @@ import { endsByUpdate } from './deletion.js';
 import { settleManagedFields, trackChange } from './field-management.js';
 import { decodeResource, readResourceBody } from './read-object.js';
 import { respondObject } from './represent.js';
+import { releaseUnlessWritten } from './reservation.js';
 import { readDryRun } from './request-options.js';
 import { parseResourceVersion } from './request-options.js';
 
@@ -104,24 +105,22 @@ export async function changeObject(
   let written: KubernetesObject | undefined;
   try {
     const result = await served.storage.guaranteedUpdate(path.namespace, path.name, async (current) => {
-      reservation?.release();
+      await reservation?.release();
       reservation = undefined;
       const next = await change.next(current);
       const prepared = await prepare(request, change, next, current);
-      if (change.scope === 'main') reservation = served.strategy.reserve?.(prepared, current);
+      if (change.scope === 'main')
+        reservation = await served.strategy.reserve?.(prepared, current, { dryRun: change.dryRun });
       written = prepared;
       if (change.dryRun) return { kind: 'keep' };
       return decide(request, prepared, current);
     });
-    if (change.dryRun) {
-      reservation?.release();
-      return { ...(written ?? result.object) };
-    }
-    reservation?.commit();
-    if (result.deleted) served.strategy.released?.(result.object);
+    if (change.dryRun) return { ...(written ?? result.object) };
+    await reservation?.commit();
+    if (result.deleted) await served.strategy.released?.(result.object);
     return result.deleted && written !== undefined ? written : result.object;
   } catch (error) {
-    reservation?.release();
+    await releaseUnlessWritten(reservation, error);
     throw error;
   }
 }

@@ -14,12 +14,20 @@ import type { UserInfo } from '../filters/authentication.js';
 import type { FieldReaders } from '../storage/stored-object.js';
 import type { VersionConversion } from '../storage/version-conversion.js';
 
-/** Something taken for an object that is about to be written: an IP, a port. Exactly one method is called, once. */
+/**
+ * Something taken for an object that is about to be written: an IP, a port. At most one method is called, once; none
+ * when it is not known whether the object was written. What is then held for nobody is found by a repair.
+ */
 export interface Reservation {
   /** The write succeeded. */
-  commit(): void;
-  /** The write failed, or was a dry run: give back. */
-  release(): void;
+  commit(): Promise<void>;
+  /** Nothing was written: give back. */
+  release(): Promise<void>;
+}
+
+export interface ReserveOptions {
+  /** Say what would be taken, and take nothing. */
+  readonly dryRun?: boolean;
 }
 
 /** A subresource through which clients change one part of an object, and only that. */
@@ -81,9 +89,9 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   /** Whether an update may be the end of an object that is being deleted; by default when its grace is over. */
   mayEndByUpdate?(before: T): boolean;
   /** Takes what the object needs from shared pools and writes it into `object`. Throws Invalid. */
-  reserve?(object: T, before: T | undefined): Reservation;
+  reserve?(object: T, before: T | undefined, options?: ReserveOptions): Promise<Reservation>;
   /** The object is gone from the store. */
-  released?(object: T): void;
+  released?(object: T): Promise<void>;
 }
 
 /** For a resource that is computed when somebody asks (see `computed/`): nothing is ever stored. */

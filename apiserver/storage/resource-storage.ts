@@ -121,6 +121,11 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     return record === undefined ? undefined : this.#view(record);
   }
 
+  /** Whether it is there, as far as the cache has heard: a hint that costs nothing. */
+  isCached(namespace: string, name: string): boolean {
+    return this.#cache.get(this.layout.key(namespace, name)) !== undefined;
+  }
+
   /** The object. Throws NotFound. */
   async get(namespace: string, name: string, signal?: AbortSignal): Promise<StoredObject<T>> {
     const found = await this.find(namespace, name, signal);

@@ -1,4 +1,4 @@
-/** A real apiserver with a store in memory, as a process of its own, for tests of clients. */
+/** A real apiserver as a process of its own, on a store in memory unless told, for tests of clients. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -21,20 +21,25 @@ export interface TestApiServer {
   readonly url: string;
   /** A client with the certificate of this name: `admin`, `controller-manager`, … */
   client(identity: string): Promise<ApiClient>;
-  /** Ends the process at once and starts it again, empty, on the same port. */
+  /** kill -9. */
+  kill(): Promise<void>;
+  /** Ends the process at once and starts it again on the same port, empty where its store was in memory. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
+/** Flags beside those that every test needs, or instead of them. */
+export type ExtraFlags = Readonly<Record<`--${string}`, string>>;
+
 /** Starts it and waits until it is ready. */
-export async function startTestApiServer(): Promise<TestApiServer> {
+export async function startTestApiServer(extra: ExtraFlags = {}): Promise<TestApiServer> {
   const folder = await mkdtemp(join(tmpdir(), 'knarr-apiserver-'));
   const pki = await testPki(join(folder, 'pki'));
   await ensureSigningKey(pki.folder, 'sa');
   const port = await freePort();
   const url = `https://127.0.0.1:${port}`;
   const clients: ApiClient[] = [];
-  let server = spawnServer(pki, port);
+  let server = spawnServer(pki, port, extra);
   const client = async (identity: string): Promise<ApiClient> => {
     const kubeconfig = await pki.kubeconfig(identity, url);
     const made = createRestClient({ connection: { kubeconfig }, userAgent: 'knarr-test' });
@@ -53,9 +58,10 @@ export async function startTestApiServer(): Promise<TestApiServer> {
     pki,
     url,
     client,
+    kill: () => end(server),
     restart: async () => {
       await end(server);
-      server = spawnServer(pki, port);
+      server = spawnServer(pki, port, extra);
       await whenReady();
     },
     stop: async () => {
@@ -66,7 +72,7 @@ export async function startTestApiServer(): Promise<TestApiServer> {
   };
 }
 
-function spawnServer(pki: TestPki, port: number): ChildProcess {
+function spawnServer(pki: TestPki, port: number, extra: ExtraFlags): ChildProcess {
   const main = fileURLToPath(new URL('../../apiserver/main.js', import.meta.url));
   const flags = {
     '--bind-address': '127.0.0.1',
@@ -79,6 +85,7 @@ function spawnServer(pki: TestPki, port: number): ChildProcess {
     '--disable-admission-plugins': 'ServiceAccount',
     '--storage-backend': 'memory',
     '--log-level': 'warn',
+    ...extra,
   };
   return spawn(process.execPath, [main, ...Object.entries(flags).flat()], {
     stdio: ['ignore', 'ignore', 'inherit'],

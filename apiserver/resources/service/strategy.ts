@@ -26,10 +26,8 @@ export function serviceStrategy(allocator: ServiceAllocator): Strategy<Service> 
     prepareForUpdate: carryAllocations,
     validate: validateService,
     validateUpdate: validateServiceUpdate,
-    reserve: (service, before) => allocator.reserve(service, before),
-    released: (service) => {
-      allocator.released(service);
-    },
+    reserve: (service, before, options) => allocator.reserve(service, before, options),
+    released: (service) => allocator.released(service),
   };
 }
 
