@@ -192,6 +192,31 @@ await t.test('a chart of charts: aliases, conditions, global values', async (t) 
     t.strictSame(await names('umbrella', path), []);
 });
 
+await t.test('a chart that brings its own kind', async (t) => {
+  const ns = await inNamespace('harbour');
+  const path = '/apis/harbour.test/v1/namespaces/harbour/ships/knarr';
+  await helm.run('install', 'knarr', 'harbour', ns, '--wait', '--timeout=20s');
+  t.match((await fixture.request('GET', path)).json, {
+    metadata: { managedFields: [{ manager: 'helm', operation: 'Apply' }] },
+    spec: { oars: 16, sail: 'wool', crew: [{ name: 'leif', task: 'steer' }] },
+  });
+  await helm.run('upgrade', 'knarr', 'harbour', ns, '--set=oars=20,task=row');
+  const refused = await helm.attempt('upgrade', 'knarr', 'harbour', ns, '--set=oars=1');
+  t.equal(refused.exitCode, 1);
+  t.match(refused.stderr, 'spec.oars in body should be greater than or equal to 2');
+  await helm.run('rollback', 'knarr', '1', ns);
+  await helm.run('upgrade', 'knarr', 'harbour', ns, '--set=task=row', '--server-side=false');
+  t.match((await fixture.request('GET', path)).json['spec'], { oars: 16, crew: [{ task: 'row' }] });
+  await helm.run('uninstall', 'knarr', ns);
+  t.equal((await fixture.request('GET', path)).status, 404);
+  const kind = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/ships.harbour.test';
+  t.equal(
+    (await fixture.request('GET', kind)).status,
+    200,
+    'kinds stay, as their objects would go with them',
+  );
+});
+
 await t.test('a release that is too large for its Secret is refused with the limit', async (t) => {
   const ns = await inNamespace('large');
   // Random, so that helm's compression does not save it.
