@@ -1,13 +1,15 @@
 /** Watches and informers of the official JavaScript client on a real server, on connections that break. */
 import {
+  ApiextensionsV1Api,
   CoreV1Api,
+  CustomObjectsApi,
   KubeConfig,
   makeInformer,
   PatchStrategy,
   setHeaderOptions,
   Watch,
 } from '@kubernetes/client-node';
-import type { V1ConfigMap } from '@kubernetes/client-node';
+import type { KubernetesListObject, KubernetesObject, V1ConfigMap } from '@kubernetes/client-node';
 import t from 'tap';
 import { startFixture } from '../support/apiserver-fixture.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -154,6 +156,45 @@ await t.test('an informer that loses its connection sees everything, also after 
   t.strictSame(deleted, ['b', 'a'], 'the deletion that no event told is in the new list');
   t.equal(lists, 2);
   stopped = true;
+  await informer.stop();
+});
+
+await t.test('an informer of a kind that was defined a moment ago', async (t) => {
+  const namespace = await inNamespace('custom');
+  const group = 'harbour.test';
+  const names = { plural: 'ships', kind: 'Ship' };
+  const schema = { openAPIV3Schema: { type: 'object', x_kubernetes_preserve_unknown_fields: true } };
+  await config.makeApiClient(ApiextensionsV1Api).createCustomResourceDefinition({
+    body: {
+      metadata: { name: `ships.${group}` },
+      spec: {
+        group,
+        scope: 'Namespaced',
+        names,
+        versions: [{ name: 'v1', served: true, storage: true, subresources: { status: {} }, schema }],
+      },
+    },
+  });
+  const custom = config.makeApiClient(CustomObjectsApi);
+  const at = { group, version: 'v1', namespace, plural: 'ships' };
+  interface Ship extends KubernetesObject {
+    status?: { afloat: boolean };
+  }
+  const list = (): Promise<KubernetesListObject<Ship>> =>
+    custom.listNamespacedCustomObject(at) as Promise<KubernetesListObject<Ship>>;
+  await until('the kind is served', () => list().catch(() => false), 10_000);
+  const informer = makeInformer<Ship>(config, `/apis/${group}/v1/namespaces/${namespace}/ships`, list);
+  await informer.start();
+  const body = { apiVersion: `${group}/v1`, kind: 'Ship', metadata: { name: 'knarr' }, spec: { oars: 16 } };
+  await custom.createNamespacedCustomObject({ ...at, body });
+  await custom.patchNamespacedCustomObjectStatus(
+    { ...at, name: 'knarr', body: { status: { afloat: true } } },
+    as(PatchStrategy.MergePatch),
+  );
+  await until('the informer shows its status', () => informer.get('knarr', namespace)?.status?.afloat);
+  await custom.deleteNamespacedCustomObject({ ...at, name: 'knarr' });
+  await until('the informer sees it go', () => informer.list().length === 0);
+  t.pass('as with every other kind');
   await informer.stop();
 });
 
