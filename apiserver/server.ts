@@ -27,6 +27,7 @@ import { LazilyServed, ResourceTable } from './handlers/context.js';
 import type { RequestLimiter } from './flow-control/request-limiter.js';
 import { defaultFlowControl, startFlowControl } from './flow-control/start.js';
 import type { FlowControlOptions } from './flow-control/start.js';
+import type { ConnectionTimeouts } from './http/connection-limits.js';
 import type { Listener } from './http/listener.js';
 import { listen } from './http/listener.js';
 import type { KubeletTls } from './kubelet-proxy/kubelet-connector.js';
@@ -59,6 +60,7 @@ export interface ApiServerOptions {
   /** PEM. */
   readonly tls: { readonly cert: string; readonly key: string; readonly clientCa?: string };
   readonly kubelet: KubeletTls;
+  readonly connectionTimeouts?: Partial<ConnectionTimeouts>;
   /** How pods are reached for proxied requests; directly, by their addresses, unless told. */
   readonly dialPod?: DialPod;
   /** Belongs to the caller, who closes it after {@link ApiServer.stop}. */
@@ -124,6 +126,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       host: options.host,
       port: options.port,
       tls: options.tls,
+      ...(options.connectionTimeouts === undefined ? {} : { timeouts: options.connectionTimeouts }),
       onRequest: (exchange) => {
         dispatcher.handle(exchange);
       },

@@ -6,6 +6,8 @@ import { isJsonObject } from './merge-patch.js';
 
 /** As many as Kubernetes allows. */
 const maxOperations = 10_000;
+/** Copies of copies double with each operation: all of them together may be so large. */
+const maxCopiedBytes = 3 * 1024 * 1024;
 const operationNames: ReadonlySet<unknown> = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test']);
 
 /**
@@ -16,8 +18,24 @@ const operationNames: ReadonlySet<unknown> = new Set(['add', 'remove', 'replace'
 export function applyJsonPatch(current: unknown, patch: unknown): unknown {
   const operations = readOperations(patch);
   let document: unknown = structuredClone(current);
-  for (const operation of operations) document = applyOperation(document, operation);
+  let copiedBytes = 0;
+  for (const operation of operations) {
+    if (operation.op === 'copy') {
+      copiedBytes += sizeOf(document, operation.from);
+      if (copiedBytes > maxCopiedBytes)
+        throw new StatusError(
+          'RequestEntityTooLarge',
+          `Unable to complete the copy, the accumulated size increase of copy is ${String(copiedBytes)}, exceeding the limit ${String(maxCopiedBytes)}`,
+        );
+    }
+    document = applyOperation(document, operation);
+  }
   return document;
+}
+
+function sizeOf(document: unknown, pointer: string): number {
+  const value: unknown = Pointer.fromJSON(pointer).evaluate(document).value;
+  return value === undefined ? 0 : JSON.stringify(value).length;
 }
 
 function readOperations(patch: unknown): Operation[] {

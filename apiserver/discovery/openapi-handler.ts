@@ -3,6 +3,7 @@ import type { OpenApiPublisher, PublishedDocument } from '../../api/openapi/publ
 import type { ResourceDefinition } from '../../api/resources.js';
 import type { Schema } from '../../api/schema/model.js';
 import type { ResourceTable } from '../handlers/context.js';
+import { sendBytes } from '../http/compression.js';
 import type { Exchange } from '../http/exchange.js';
 import { gitVersion } from './version.js';
 
@@ -33,7 +34,7 @@ export class OpenApiHandler {
             ? await publisher.v3Index()
             : await publisher.v3(name);
     if (document === undefined) return false;
-    send(exchange, document, version === 'v3' && exchange.query.has('hash'));
+    await send(exchange, document, version === 'v3' && exchange.query.has('hash'));
     return true;
   }
 
@@ -60,12 +61,16 @@ export class OpenApiHandler {
 }
 
 /** A URL with the document's hash never changes its content. */
-function send(exchange: Exchange, { body, contentType, etag }: PublishedDocument, immutable: boolean): void {
+async function send(
+  exchange: Exchange,
+  { body, contentType, etag }: PublishedDocument,
+  immutable: boolean,
+): Promise<void> {
   const headers = {
     etag,
     vary: 'Accept',
     'cache-control': immutable ? 'public, immutable' : 'no-cache',
   };
   if (exchange.headers['if-none-match'] === etag) exchange.respond(304, headers);
-  else exchange.respond(200, { ...headers, 'content-type': contentType }, body);
+  else await sendBytes(exchange, 200, { ...headers, 'content-type': contentType }, Buffer.from(body));
 }

@@ -28,7 +28,7 @@ export interface ApplyResult {
 
 /** Reads the configuration of a request: YAML, and so JSON. Throws BadRequest. */
 export async function readConfiguration(request: ResourceRequest): Promise<Configuration> {
-  const bytes = await readBody(request.exchange.body);
+  const bytes = await readBody(request.exchange);
   if (bytes.length === 0) throw emptyBody();
   // Most clients send JSON, which is read much faster.
   const body: RequestBody = isJsonObjectText(bytes) ? parseJsonBody(bytes) : await parseYamlBody(bytes);

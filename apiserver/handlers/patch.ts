@@ -60,7 +60,7 @@ export async function readPatch(
   const type = mediaTypeOf(exchange);
   const supported = described === undefined ? patchTypes : [...patchTypes, strategicPatchType];
   if (!supported.includes(type)) throw unsupported(type, supported);
-  const body = parseJsonBody(await readBody(exchange.body));
+  const body = parseJsonBody(await readBody(exchange));
   const patch = body.value;
   // The fields of the result are looked at when it is there; keys that stood twice are visible only here.
   reportProblems(request, [], body);

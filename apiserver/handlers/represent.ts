@@ -7,8 +7,9 @@ import { encodeMessage } from '../../api/protobuf/encode.js';
 import type { TypeMeta } from '../../api/protobuf/envelope.js';
 import { envelop } from '../../api/protobuf/envelope.js';
 import { StatusError } from '../../api/status-error.js';
+import { sendBytes } from '../http/compression.js';
 import type { Exchange } from '../http/exchange.js';
-import type { Representation } from '../http/negotiation.js';
+import type { MetaVersion, Representation } from '../http/negotiation.js';
 import { negotiate } from '../http/negotiation.js';
 import { jsonType, respondJson, respondProtobuf, respondValue } from '../http/respond.js';
 import { apiVersionOf } from '../storage/object-codec.js';
@@ -26,8 +27,8 @@ export function representationOf({ exchange, served }: ResourceRequest): Represe
 export const partialMetadataName = 'meta/v1.PartialObjectMetadata';
 
 /** What a client sees of an object that it wants in parts. */
-export function partialMetadata(object: KubernetesObject): object {
-  return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata };
+export function partialMetadata({ metadata }: KubernetesObject, version: MetaVersion): object {
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata };
 }
 
 /** apiVersion and kind, as they stand before the protobuf form of an object. */
@@ -95,18 +96,22 @@ export async function respondSubresource(
 async function respondPlain(
   { exchange, parts }: ResourceRequest,
   status: number,
-  { as, format }: Exclude<Representation, { as: 'table' }>,
+  representation: Exclude<Representation, { as: 'table' }>,
   { schemaName, value }: { readonly schemaName: string; readonly value: KubernetesObject },
 ): Promise<void> {
   const { schema } = parts;
-  await respondValue(
-    exchange,
-    status,
-    format,
-    as === 'object'
-      ? { schema, schemaName, value }
-      : { schema, schemaName: partialMetadataName, value: partialMetadata(value) },
-  );
+  const { format } = representation;
+  if (representation.as === 'object') {
+    await respondValue(exchange, status, format, { schema, schemaName, value });
+    return;
+  }
+  if (representation.list)
+    throw new StatusError(
+      'NotAcceptable',
+      'you requested PartialObjectMetadataList, but the requested object is not a list',
+    );
+  const partial = partialMetadata(value, representation.version);
+  await respondValue(exchange, status, format, { schema, schemaName: partialMetadataName, value: partial });
 }
 
 /** Sends a stored object; JSON without looking inside, protobuf from the bytes that all readers share. */
@@ -114,9 +119,9 @@ export async function respondStored(request: ResourceRequest, stored: StoredObje
   const { exchange, served } = request;
   const representation = representationOf(request);
   if (representation.as === 'object' && representation.format === 'json')
-    exchange.respond(200, { 'content-type': jsonType }, stored.served);
+    await sendBytes(exchange, 200, { 'content-type': jsonType }, stored.served);
   else if (representation.as === 'object' && representation.format === 'protobuf')
-    respondProtobuf(exchange, 200, envelop(typeMetaOf(served.definition), messageOf(request)(stored)));
+    await respondProtobuf(exchange, 200, envelop(typeMetaOf(served.definition), messageOf(request)(stored)));
   else await respondObject(request, 200, stored.object);
 }
 
@@ -157,19 +162,27 @@ export async function respondList(
       return;
     }
     case 'metadata': {
+      const { version } = representation;
+      if (!representation.list)
+        throw new StatusError(
+          'NotAcceptable',
+          'you requested PartialObjectMetadata, but the requested object is a list',
+        );
       const list = {
         kind: 'PartialObjectMetadataList',
-        apiVersion: 'meta.k8s.io/v1',
+        apiVersion: `meta.k8s.io/${version}`,
         metadata: head,
         items: [],
       };
       if (representation.format === 'json')
-        await streamList(request, list, items, ({ object }) => JSON.stringify(partialMetadata(object)));
+        await streamList(request, list, items, ({ object }) =>
+          JSON.stringify(partialMetadata(object, version)),
+        );
       else
         await respondValue(exchange, 200, representation.format, {
           schema: parts.schema,
           schemaName: `${partialMetadataName}List`,
-          value: { ...list, items: items.map((item) => partialMetadata(item.object)) },
+          value: { ...list, items: items.map((item) => partialMetadata(item.object, version)) },
         });
     }
   }

@@ -2,6 +2,7 @@
 import type { TypeMeta } from '../../api/protobuf/envelope.js';
 import { listParts, protobufType } from '../../api/protobuf/envelope.js';
 import { Pieces } from '../flow-control/turns.js';
+import { openStream } from '../http/compression.js';
 import { jsonType } from '../http/respond.js';
 import type { StoredObject } from '../storage/stored-object.js';
 import type { ResourceRequest } from './context.js';
@@ -89,7 +90,7 @@ async function streamParts(
     exchange.respond(200, headers, Buffer.concat([...parts]));
     return;
   }
-  const stream = exchange.stream(200, headers);
+  const stream = openStream(exchange, 200, headers, aboutBytes);
   const pieces = new Pieces(admission.turn);
   let slice: Uint8Array[] = [];
   let length = 0;

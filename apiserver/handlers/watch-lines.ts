@@ -1,8 +1,9 @@
 /** The events of a watch, in the representation that the client asked for: lines of JSON, or frames of protobuf. */
 import type { KubernetesObject } from '../../api/objects.js';
-import type { StatusError } from '../../api/status-error.js';
+import { StatusError } from '../../api/status-error.js';
 import { encodeMessage } from '../../api/protobuf/encode.js';
 import { encodeProtobuf, envelop, protobufWatchType, watchFrame } from '../../api/protobuf/envelope.js';
+import type { MetaVersion } from '../http/negotiation.js';
 import { jsonType } from '../http/respond.js';
 import { apiVersionOf } from '../storage/object-codec.js';
 import type { StoredObject, WatchEventType } from '../storage/stored-object.js';
@@ -31,6 +32,11 @@ export async function createWatchLines(request: ResourceRequest): Promise<WatchL
   switch (representation.as) {
     case 'object':
       if (representation.format === 'protobuf') return protobufLines(request);
+      if (representation.format === 'yaml')
+        throw new StatusError(
+          'NotAcceptable',
+          'only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch',
+        );
       return {
         ...jsonLines,
         event: (type, object) => object.watchLine(type),
@@ -42,15 +48,22 @@ export async function createWatchLines(request: ResourceRequest): Promise<WatchL
           }),
       };
     case 'metadata':
-      if (representation.format === 'protobuf') return protobufMetadataLines(request);
+      if (representation.list)
+        throw new StatusError(
+          'NotAcceptable',
+          'you requested PartialObjectMetadataList, but the requested object is not a list',
+        );
+      if (representation.format === 'protobuf') return protobufMetadataLines(request, representation.version);
       return {
         ...jsonLines,
         event: (type, stored) =>
-          stored.encoded(`metadata line ${type}`, () => line(type, partialMetadata(stored.object))),
+          stored.encoded(`metadata ${representation.version} line ${type}`, () =>
+            line(type, partialMetadata(stored.object, representation.version)),
+          ),
         bookmark: (revision, end) =>
           line('BOOKMARK', {
             kind: 'PartialObjectMetadata',
-            apiVersion: 'meta.k8s.io/v1',
+            apiVersion: `meta.k8s.io/${representation.version}`,
             metadata: bookmarkMeta(revision, end),
           }),
       };
@@ -59,12 +72,12 @@ export async function createWatchLines(request: ResourceRequest): Promise<WatchL
   }
 }
 
-async function tableLines(request: ResourceRequest, version: 'v1' | 'v1beta1'): Promise<WatchLines> {
+async function tableLines(request: ResourceRequest, version: MetaVersion): Promise<WatchLines> {
   const { tableFor } = await import('../../api/tables/table.js');
   const includeObject = readIncludeObject(request.exchange);
   const { columns } = request.served;
   let headersSent = false;
-  const table = (objects: readonly KubernetesObject[], resourceVersion: string): unknown => {
+  const table = (objects: readonly KubernetesObject[], resourceVersion: string): object => {
     const made = tableFor(request.served.definition, objects, {
       includeObject,
       version,
@@ -79,7 +92,13 @@ async function tableLines(request: ResourceRequest, version: 'v1' | 'v1beta1'): 
   return {
     ...jsonLines,
     event: (type, { object, revision }) => line(type, table([object], String(revision))),
-    bookmark: (revision) => line('BOOKMARK', table([], String(revision))),
+    bookmark: (revision, end) => {
+      const made = table([], String(revision));
+      // The mark stands in the metadata of an object, and a Table has that in its rows.
+      const metadata = bookmarkMeta(revision, true);
+      const object = { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata };
+      return line('BOOKMARK', end ? { ...made, rows: [{ cells: [], object }] } : made);
+    },
   };
 }
 
@@ -121,20 +140,20 @@ function protobufLines(request: ResourceRequest): WatchLines {
   };
 }
 
-function protobufMetadataLines(request: ResourceRequest): WatchLines {
+function protobufMetadataLines(request: ResourceRequest, version: MetaVersion): WatchLines {
   const frame = (type: string, metadata: object): Uint8Array =>
     watchFrame(
       type,
       encodeProtobuf(request.parts.schema, partialMetadataName, {
         kind: 'PartialObjectMetadata',
-        apiVersion: 'meta.k8s.io/v1',
+        apiVersion: `meta.k8s.io/${version}`,
         metadata,
       }),
     );
   return {
     ...protobufCommon(request),
     event: (type, stored) =>
-      stored.encoded(`metadata frame ${type}`, () => frame(type, stored.object.metadata)),
+      stored.encoded(`metadata ${version} frame ${type}`, () => frame(type, stored.object.metadata)),
     bookmark: (revision, end) => frame('BOOKMARK', bookmarkMeta(revision, end)),
   };
 }

@@ -1,5 +1,4 @@
 /** Reads request bodies: bounded; JSON, YAML or protobuf. */
-import type { Readable } from 'node:stream';
 import { protobufType } from '../../api/protobuf/envelope.js';
 import { duplicateFieldProblem } from '../../api/schema/decode.js';
 import { findDuplicateKeys } from '../../api/schema/duplicate-keys.js';
@@ -23,10 +22,21 @@ export function mediaTypeOf(exchange: Exchange): string {
 
 /**
  * Reads the whole body. Throws RequestEntityTooLarge beyond {@link maxBodyBytes}; what is left is then read and dropped,
- * so that the answer still reaches the client.
+ * so that the answer still reaches the client. Throws Timeout for a body that takes too long, and closes the connection.
  */
-export function readBody(body: Readable): Promise<Buffer> {
+export function readBody(
+  exchange: Pick<Exchange, 'body' | 'bodyTimeoutMs' | 'closeAfterAnswer'>,
+): Promise<Buffer> {
+  const { body, bodyTimeoutMs } = exchange;
   return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      exchange.closeAfterAnswer();
+      reject(
+        new StatusError('Timeout', `the body of the request did not arrive within ${bodyTimeoutMs} ms`, {
+          code: 408,
+        }),
+      );
+    }, bodyTimeoutMs);
     const chunks: Buffer[] = [];
     let length = 0;
     body.on('data', (chunk: Buffer) => {
@@ -41,9 +51,11 @@ export function readBody(body: Readable): Promise<Buffer> {
       );
     });
     body.on('end', () => {
+      clearTimeout(timer);
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
     });
     const gone = (cause?: Error): void => {
+      clearTimeout(timer);
       reject(
         new StatusError('BadRequest', 'the client went away before its request was complete', { cause }),
       );
@@ -79,7 +91,7 @@ export async function readObjectBody(
       `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
     );
   }
-  const bytes = await readBody(exchange.body);
+  const bytes = await readBody(exchange);
   if (bytes.length === 0) return undefined;
   if (asProtobuf !== undefined) return { value: asProtobuf(bytes) };
   return yamlTypes.has(type) ? parseYamlBody(bytes) : parseJsonBody(bytes);

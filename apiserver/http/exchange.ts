@@ -29,12 +29,16 @@ export interface Exchange {
   /** Aborts when the client has gone or the exchange has ended. */
   readonly signal: AbortSignal;
   readonly body: Readable;
+  /** How long the body may take to arrive, for those who read it as a whole. */
+  readonly bodyTimeoutMs: number;
   /** HTTP status sent so far, 0 before the head is out. */
   readonly status: number;
   /** Adds a header to the answer to come; headers of the same name are sent side by side, each value once. */
   addHeader(name: string, value: string): void;
   respond(status: number, headers: ResponseHeaders, body?: Uint8Array | string): void;
   stream(status: number, headers: ResponseHeaders): ResponseStream;
+  /** Nothing more is read from the client once it has its answer. */
+  closeAfterAnswer(): void;
   /** Tears the answer down because of an error after its head was sent. */
   abort(): void;
 }

@@ -11,11 +11,13 @@ export class Http1Exchange implements Exchange {
   readonly search: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: IncomingMessage;
+  readonly bodyTimeoutMs: number;
   readonly #response: ServerResponse;
   readonly #abort = new AbortController();
   readonly #added: [string, string][] = [];
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, bodyTimeoutMs: number) {
+    this.bodyTimeoutMs = bodyTimeoutMs;
     this.body = request;
     this.#response = response;
     this.headers = request.headers;
@@ -73,6 +75,10 @@ export class Http1Exchange implements Exchange {
         response.end();
       },
     };
+  }
+
+  closeAfterAnswer(): void {
+    this.#response.shouldKeepAlive = false;
   }
 
   abort(): void {

@@ -12,11 +12,13 @@ export class Http2Exchange implements Exchange {
   readonly search: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: ServerHttp2Stream;
+  readonly bodyTimeoutMs: number;
   readonly #abort = new AbortController();
   readonly #added: [string, string][] = [];
   #status = 0;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, bodyTimeoutMs: number) {
+    this.bodyTimeoutMs = bodyTimeoutMs;
     this.body = stream;
     this.headers = headers;
     this.method = headers[':method'] ?? 'GET';
@@ -78,6 +80,12 @@ export class Http2Exchange implements Exchange {
         if (stream.writable) stream.end();
       },
     };
+  }
+
+  closeAfterAnswer(): void {
+    this.body.once('finish', () => {
+      this.body.close(constants.NGHTTP2_NO_ERROR);
+    });
   }
 
   abort(): void {

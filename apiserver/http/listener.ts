@@ -8,10 +8,12 @@ import type { IncomingMessage } from 'node:http';
 import { ServerResponse } from 'node:http';
 import { createSecureServer } from 'node:http2';
 import type { Http2SecureServer, Http2ServerRequest, ServerHttp2Session } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { UsageError } from '../../common/usage-error.js';
+import { defaultConnectionTimeouts, limitConnections } from './connection-limits.js';
+import type { ConnectionTimeouts } from './connection-limits.js';
 import type { Exchange } from './exchange.js';
 import { Http1Exchange } from './http1-exchange.js';
 import { Http2Exchange } from './http2-exchange.js';
@@ -21,6 +23,7 @@ export interface ListenerOptions {
   /** 0 takes a free port. */
   readonly port: number;
   readonly tls: { readonly cert: string; readonly key: string; readonly clientCa?: string };
+  readonly timeouts?: Partial<ConnectionTimeouts>;
   onRequest(exchange: Exchange): void;
   /** An HTTP/1.1 request with an Upgrade header; whoever takes it over owns the socket. */
   onUpgrade(exchange: Exchange, upgrade: UpgradeRequest): void;
@@ -46,6 +49,7 @@ const maxConcurrentStreams = 1000;
 
 /** Begins to listen. Rejects with UsageError when the port is taken. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
+  const timeouts = { ...defaultConnectionTimeouts, ...options.timeouts };
   const server = createSecureServer({
     cert: options.tls.cert,
     key: options.tls.key,
@@ -53,13 +57,15 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     requestCert: true,
     rejectUnauthorized: false,
     allowHTTP1: true,
+    handshakeTimeout: timeouts.handshakeMs,
     // The default of 10 MB would refuse new requests of a session while one watch of it is unread.
     maxSessionMemory: maxSessionMemoryMegabytes,
     settings: { maxConcurrentStreams, initialWindowSize: 1024 * 1024 },
   });
   const sessions = new Set<ServerHttp2Session>();
   const sockets = new Set<Duplex>();
-  wire(server, options, sessions, sockets);
+  limitConnections(server, timeouts);
+  wire(server, options, timeouts, sessions, sockets);
   await bind(server, options);
   const address = server.address() as AddressInfo;
   return { port: address.port, stop: (graceMs) => stopServer(server, sessions, sockets, graceMs) };
@@ -68,6 +74,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 function wire(
   server: Http2SecureServer,
   options: ListenerOptions,
+  { bodyMs }: ConnectionTimeouts,
   sessions: Set<ServerHttp2Session>,
   sockets: Set<Duplex>,
 ): void {
@@ -75,11 +82,13 @@ function wire(
   // HTTP/1.1 alone.
   server.removeAllListeners('newListener');
   server.on('stream', (stream, headers) => {
-    options.onRequest(new Http2Exchange(stream, headers));
+    options.onRequest(new Http2Exchange(stream, headers, bodyMs));
   });
   server.on('request', (request: Http2ServerRequest | IncomingMessage, response) => {
     if (request.httpVersionMajor >= 2) return;
-    options.onRequest(new Http1Exchange(request as IncomingMessage, response as unknown as ServerResponse));
+    options.onRequest(
+      new Http1Exchange(request as IncomingMessage, response as unknown as ServerResponse, bodyMs),
+    );
   });
   server.on('upgrade', (request: IncomingMessage, socket: TLSSocket, head: Buffer) => {
     const response = new ServerResponse(request);
@@ -92,7 +101,7 @@ function wire(
     socket.on('error', () => {
       socket.destroy();
     });
-    options.onUpgrade(new Http1Exchange(request, response), {
+    options.onUpgrade(new Http1Exchange(request, response, bodyMs), {
       request,
       head,
       takeOver: () => {
@@ -111,6 +120,9 @@ function wire(
   });
   server.on('secureConnection', (socket: TLSSocket) => {
     socket.setNoDelay(true);
+  });
+  // From the first byte on: a handshake that never ends must not hold up the stop.
+  server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });

@@ -2,10 +2,18 @@
 import { protobufType } from '../../api/protobuf/envelope.js';
 import { StatusError } from '../../api/status-error.js';
 
+/** Versions of meta.k8s.io in which Tables and metadata are served. */
+export type MetaVersion = 'v1' | 'v1beta1';
+
 export type Representation =
   | { readonly as: 'object'; readonly format: 'json' | 'yaml' | 'protobuf' }
-  | { readonly as: 'table'; readonly version: 'v1' | 'v1beta1' }
-  | { readonly as: 'metadata'; readonly format: 'json' | 'protobuf'; readonly list: boolean };
+  | { readonly as: 'table'; readonly version: MetaVersion }
+  | {
+      readonly as: 'metadata';
+      readonly format: 'json' | 'protobuf';
+      readonly version: MetaVersion;
+      readonly list: boolean;
+    };
 
 interface MediaRange {
   readonly type: string;
@@ -74,9 +82,9 @@ function representationOf(range: MediaRange): Representation | undefined {
       // Tables have no protobuf form.
       return format === 'json' ? { as: 'table', version } : undefined;
     case 'PartialObjectMetadata':
-      return { as: 'metadata', format, list: false };
+      return { as: 'metadata', format, version, list: false };
     case 'PartialObjectMetadataList':
-      return { as: 'metadata', format, list: true };
+      return { as: 'metadata', format, version, list: true };
     default:
       return undefined;
   }

@@ -4,6 +4,7 @@ import { loadSchema } from '../../api/schema/load.js';
 import type { Schema } from '../../api/schema/model.js';
 import { isStatusError, StatusError } from '../../api/status-error.js';
 import type { StoreError } from '../storage/store.js';
+import { sendBytes } from './compression.js';
 import type { Exchange } from './exchange.js';
 import { negotiate } from './negotiation.js';
 
@@ -29,21 +30,22 @@ export async function respondValue(
 ): Promise<void> {
   switch (format) {
     case 'json':
-      respondJson(exchange, status, value);
+      await sendBytes(exchange, status, { 'content-type': jsonType }, Buffer.from(JSON.stringify(value)));
       return;
     case 'protobuf':
-      respondProtobuf(exchange, status, encodeProtobuf(schema, schemaName, value));
+      await respondProtobuf(exchange, status, encodeProtobuf(schema, schemaName, value));
       return;
     case 'yaml': {
       const yaml = await import('yaml');
-      exchange.respond(status, { 'content-type': 'application/yaml' }, yaml.stringify(value));
+      const text = Buffer.from(yaml.stringify(value));
+      await sendBytes(exchange, status, { 'content-type': 'application/yaml' }, text);
     }
   }
 }
 
 /** Sends an object that has its envelope already. */
-export function respondProtobuf(exchange: Exchange, status: number, enveloped: Uint8Array): void {
-  exchange.respond(status, { 'content-type': protobufType }, enveloped);
+export function respondProtobuf(exchange: Exchange, status: number, enveloped: Uint8Array): Promise<void> {
+  return sendBytes(exchange, status, { 'content-type': protobufType }, enveloped);
 }
 
 /** Sends a Status that is no error: a Table of it, or its metadata alone, would say nothing, and nobody gets them. */

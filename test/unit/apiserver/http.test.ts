@@ -64,11 +64,11 @@ void t.test('Accept', async (t) => {
     ['application/json;as=Table;v=v2;g=meta.k8s.io, application/json', json],
     [
       'application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
-      '{"as":"metadata","format":"protobuf","list":false}',
+      '{"as":"metadata","format":"protobuf","version":"v1","list":false}',
     ],
     [
       'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
-      '{"as":"metadata","format":"json","list":true}',
+      '{"as":"metadata","format":"json","version":"v1","list":true}',
     ],
     ['text/plain;q=0.9, application/json;q=0.5', json],
     ['application/json;q=0', 'NotAcceptable'],
