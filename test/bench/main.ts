@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: measures, prints tables, and with `--write` puts them into docs/benchmarks.md.
  *
- * `store` needs etcd; `cluster` needs root and an installed machine, and runs a cluster of its own beside any other.
+ * `store` needs etcd; `http` nothing; `cluster` needs root and an installed machine, and runs a cluster of its own beside any other.
  */
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -42,4 +42,30 @@ program
     const { benchmarkCluster } = await import('./cluster-benchmark.js');
     await report((progress) => benchmarkCluster({ pods: flags.pods, progress }), flags);
   });
+program
+  .command('http')
+  .description('requests over HTTPS against a raw Node server, watch fan-out, fairness')
+  .option('--write', 'put the result into docs/benchmarks.md', false)
+  .option('--rounds <number>', 'how often each is measured', Number, 3)
+  .option('--seconds <number>', 'how long each time', Number, 3)
+  .option('--only <parts>', 'requests, fanOut, fairness, comma-separated', 'requests,fanOut,fairness')
+  .option('--profile <folder>', 'leave a CPU profile of the server there')
+  .action(
+    async (flags: { write: boolean; rounds: number; seconds: number; only: string; profile?: string }) => {
+      const { benchmarkHttp, httpParts } = await import('./http-benchmark.js');
+      const parts = httpParts.filter((part) => flags.only.split(',').includes(part));
+      const { rounds, seconds, profile } = flags;
+      await report(
+        (progress) =>
+          benchmarkHttp({
+            parts,
+            rounds,
+            roundMs: seconds * 1000,
+            progress,
+            ...(profile === undefined ? {} : { profileDir: profile }),
+          }),
+        flags,
+      );
+    },
+  );
 await program.parseAsync(process.argv);

@@ -35,6 +35,11 @@ export function supervisedProcesses(
   return processes.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
 }
 
+/** CPU time that a process has used since it began. */
+export function cpuSeconds(pid: number): number {
+  return cpuTicks(pid) / ticksPerSecond;
+}
+
 function statFields(pid: number): string[] {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // The command in parentheses may hold spaces.

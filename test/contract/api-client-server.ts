@@ -21,6 +21,8 @@ export interface TestApiServer {
   readonly url: string;
   /** A client with the certificate of this name: `admin`, `controller-manager`, … */
   client(identity: string): Promise<ApiClient>;
+  /** Of the process that runs now. */
+  readonly pid: number;
   /** kill -9. */
   kill(): Promise<void>;
   /** Ends the process at once and starts it again on the same port, empty where its store was in memory. */
@@ -32,14 +34,18 @@ export interface TestApiServer {
 export type ExtraFlags = Readonly<Record<`--${string}`, string>>;
 
 /** Starts it and waits until it is ready. */
-export async function startTestApiServer(extra: ExtraFlags = {}): Promise<TestApiServer> {
+export async function startTestApiServer(
+  extra: ExtraFlags = {},
+  /** Of Node itself, such as `--cpu-prof`. */
+  nodeOptions: readonly string[] = [],
+): Promise<TestApiServer> {
   const folder = await mkdtemp(join(tmpdir(), 'knarr-apiserver-'));
   const pki = await testPki(join(folder, 'pki'));
   await ensureSigningKey(pki.folder, 'sa');
   const port = await freePort();
   const url = `https://127.0.0.1:${port}`;
   const clients: ApiClient[] = [];
-  let server = spawnServer(pki, port, extra);
+  let server = spawnServer(pki, port, extra, nodeOptions);
   const client = async (identity: string): Promise<ApiClient> => {
     const kubeconfig = await pki.kubeconfig(identity, url);
     const made = createRestClient({ connection: { kubeconfig }, userAgent: 'knarr-test' });
@@ -58,21 +64,30 @@ export async function startTestApiServer(extra: ExtraFlags = {}): Promise<TestAp
     pki,
     url,
     client,
+    get pid() {
+      return server.pid ?? 0;
+    },
     kill: () => end(server),
     restart: async () => {
       await end(server);
-      server = spawnServer(pki, port, extra);
+      server = spawnServer(pki, port, extra, nodeOptions);
       await whenReady();
     },
     stop: async () => {
       await Promise.all(clients.map((one) => one.close()));
-      await end(server);
+      // A profile is written by a process that ends by itself.
+      await end(server, nodeOptions.length > 0 ? 'SIGTERM' : 'SIGKILL');
       await rm(folder, { recursive: true, force: true });
     },
   };
 }
 
-function spawnServer(pki: TestPki, port: number, extra: ExtraFlags): ChildProcess {
+function spawnServer(
+  pki: TestPki,
+  port: number,
+  extra: ExtraFlags,
+  nodeOptions: readonly string[],
+): ChildProcess {
   const main = fileURLToPath(new URL('../../apiserver/main.js', import.meta.url));
   const flags = {
     '--bind-address': '127.0.0.1',
@@ -87,15 +102,15 @@ function spawnServer(pki: TestPki, port: number, extra: ExtraFlags): ChildProces
     '--log-level': 'warn',
     ...extra,
   };
-  return spawn(process.execPath, [main, ...Object.entries(flags).flat()], {
+  return spawn(process.execPath, [...nodeOptions, main, ...Object.entries(flags).flat()], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   await new Promise((resolve) => {
     child.once('exit', resolve);
-    child.kill('SIGKILL');
+    child.kill(signal);
   });
 }
