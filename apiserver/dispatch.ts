@@ -11,6 +11,7 @@ import type { UserInfo } from './filters/user-info.js';
 import { forbidden } from './filters/authorization.js';
 import type { Authorizer, RequestAttributes } from './filters/authorization.js';
 import { estimateSeats } from './flow-control/estimate-seats.js';
+import { requestKind } from './flow-control/max-in-flight.js';
 import type { Admission, RequestLimiter } from './flow-control/request-limiter.js';
 import type { Handler, ServedResource, ServerParts } from './handlers/context.js';
 import { handleCreate } from './handlers/create.js';
@@ -22,12 +23,13 @@ import { handleList } from './handlers/list.js';
 import { handlePatch } from './handlers/patch.js';
 import { handleUpdate } from './handlers/update.js';
 import { handleWatch } from './handlers/watch.js';
+import { mediaTypeOf } from './http/body.js';
 import type { Exchange } from './http/exchange.js';
 import type { UpgradeRequest } from './http/listener.js';
 import { addWarning, respondError, respondJson, statusOfStoreError } from './http/respond.js';
 import type { ResourcePath } from './http/route.js';
 import { parseResourcePath } from './http/route.js';
-import type { ApiServerMetrics } from './metrics.js';
+import type { ApiServerMetrics, RequestLabels } from './metrics.js';
 import { StoreError } from './storage/store.js';
 import { handleBinding } from './subresources/binding.js';
 import { findSubresource, verbOfMethod } from './subresources/registry.js';
@@ -80,7 +82,7 @@ export class Dispatcher {
   async #answer(exchange: Exchange, upgrade: UpgradeRequest | undefined): Promise<void> {
     const { parts, metrics, authenticator } = this.#options;
     const startMs = parts.clock.monotonicMs();
-    const labels = { verb: exchange.method, group: '', resource: '' };
+    let labels = pathLabels(exchange);
     let ended = (): void => undefined;
     let admission: Admission | undefined;
     try {
@@ -93,8 +95,10 @@ export class Dispatcher {
         await this.#handlePath(exchange, attributes);
       } else {
         const { path, route } = found;
-        Object.assign(labels, { verb: route.verb, group: path.group, resource: path.resource });
-        if (longRunningVerbs.has(route.verb)) ended = metrics.began(labels);
+        labels = resourceLabels(exchange, path, route.verb);
+        ended = longRunningVerbs.has(route.verb)
+          ? metrics.longRunning(labels)
+          : metrics.inFlight(requestKind(route.verb));
         const attributes = attributesOf(exchange, user, route.verb, path);
         admission = await this.#admit(exchange, attributes, route);
         await this.#authorize(attributes);
@@ -110,7 +114,12 @@ export class Dispatcher {
       admission?.release();
       ended();
       const seconds = (parts.clock.monotonicMs() - startMs) / 1000;
-      metrics.finished({ ...labels, code: exchange.status }, seconds, longRunningVerbs.has(labels.verb));
+      metrics.finished(labels, {
+        code: exchange.status,
+        seconds,
+        bytes: exchange.bodyBytes,
+        longRunning: longRunningVerbs.has(labels.verb),
+      });
       parts.log.debug('request', {
         method: exchange.method,
         path: exchange.path,
@@ -300,6 +309,22 @@ function attributesOf(
     path: exchange.path,
     resource: { group, version, namespace, resource, name, subresource },
   };
+}
+
+const dryRunQuery = 'dryRun';
+
+function pathLabels(exchange: Exchange): RequestLabels {
+  const verb = exchange.method.toLowerCase();
+  return { verb, group: '', version: '', resource: '', subresource: '', scope: '', dryRun: false };
+}
+
+function resourceLabels(exchange: Exchange, path: ResourcePath, verb: string): RequestLabels {
+  const { group, version, resource, subresource, name, namespace } = path;
+  const scope = name !== '' || verb === 'create' ? 'resource' : namespace === '' ? 'cluster' : 'namespace';
+  const dryRun = exchange.query.has(dryRunQuery);
+  // An apply is a patch to authorization, and its own in metrics.
+  const applies = verb === 'patch' && mediaTypeOf(exchange).startsWith('application/apply-patch');
+  return { verb: applies ? 'apply' : verb, group, version, resource, subresource, scope, dryRun };
 }
 
 function noSuchResource(): StatusError {

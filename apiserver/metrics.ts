@@ -1,64 +1,188 @@
-/** What /metrics tells, under the names of the kube-apiserver. */
-import { Counter, Gauge, Histogram } from 'prom-client';
+/** What /metrics tells, under the names and labels of the kube-apiserver. */
 import type { Registry } from 'prom-client';
+import type { CounterCell, GaugeCell, HistogramCell } from '../common/metric-cells.js';
+import { counterFamily, gaugeFamily, histogramFamily } from '../common/metric-cells.js';
 
 export interface RequestLabels {
+  /** As in authorization: `get`, `list`, `create`, …; for paths that are no resource the HTTP method. */
   readonly verb: string;
   readonly group: string;
+  readonly version: string;
   readonly resource: string;
-  readonly code: number;
+  readonly subresource: string;
+  readonly scope: '' | 'cluster' | 'namespace' | 'resource';
+  readonly dryRun: boolean;
+}
+
+export interface StoredCount {
+  readonly group: string;
+  readonly resource: string;
+  readonly count: number;
+}
+
+const target = ['group', 'version', 'resource', 'subresource', 'scope', 'component'];
+const component = 'apiserver';
+const durationBuckets = [
+  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+];
+const sizeBuckets = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+
+/** Verbs whose names in metrics are not those of authorization. */
+const reportedVerbs: Readonly<Record<string, string>> = { create: 'POST', update: 'PUT' };
+
+/** The time series of requests of one kind. */
+interface RequestCells {
+  readonly byCode: Map<number, CounterCell>;
+  readonly seconds: HistogramCell;
+  readonly bytes: HistogramCell;
+  readonly running: GaugeCell;
+  readonly aborted: CounterCell;
 }
 
 export class ApiServerMetrics {
   readonly registry: Registry;
-  readonly #requests: Counter;
-  readonly #durations: Histogram;
-  readonly #running: Gauge;
+  readonly #families: ReturnType<typeof createFamilies>;
+  readonly #cells = new Map<string, RequestCells>();
 
   /** `countObjects` is called at each scrape. */
-  constructor(registry: Registry, countObjects: () => ReadonlyMap<string, number>) {
+  constructor(registry: Registry, countObjects: () => readonly StoredCount[]) {
     this.registry = registry;
-    this.#requests = new Counter({
-      name: 'apiserver_request_total',
-      help: 'Requests by verb, group, resource and HTTP code.',
-      labelNames: ['verb', 'group', 'resource', 'code'],
-      registers: [registry],
-    });
-    this.#durations = new Histogram({
-      name: 'apiserver_request_duration_seconds',
-      help: 'Time from the head of a request to the end of its answer, watches left out.',
-      labelNames: ['verb', 'group', 'resource'],
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-      registers: [registry],
-    });
-    this.#running = new Gauge({
-      name: 'apiserver_longrunning_requests',
-      help: 'Watches, logs and tunnels under way.',
-      labelNames: ['verb', 'group', 'resource'],
-      registers: [registry],
-    });
-    new Gauge({
-      name: 'apiserver_storage_objects',
-      help: 'Objects in the store by resource.',
-      labelNames: ['resource'],
-      registers: [registry],
-      collect() {
-        for (const [resource, count] of countObjects()) this.set({ resource }, count);
-      },
-    });
+    this.#families = createFamilies(registry, countObjects);
   }
 
-  finished(labels: RequestLabels, seconds: number, longRunning: boolean): void {
-    const { code, ...rest } = labels;
-    this.#requests.inc({ ...rest, code: String(code) });
-    if (!longRunning) this.#durations.observe(rest, seconds);
-  }
-
-  /** Counts one more; the returned function counts it off. */
-  began({ verb, group, resource }: Omit<RequestLabels, 'code'>): () => void {
-    this.#running.inc({ verb, group, resource });
+  /** A request that is not long-running is under way; the returned function counts it off. */
+  inFlight(kind: 'readOnly' | 'mutating'): () => void {
+    const cell = this.#families.inFlight.with(kind);
+    cell.add(1);
     return () => {
-      this.#running.dec({ verb, group, resource });
+      cell.add(-1);
     };
   }
+
+  /** A watch, a log or a tunnel is under way; the returned function counts it off. */
+  longRunning(labels: RequestLabels): () => void {
+    const { running } = this.#of(labels);
+    running.add(1);
+    return () => {
+      running.add(-1);
+    };
+  }
+
+  /** A request has ended. A code of 0 says that its client went away before there was an answer. */
+  finished(
+    labels: RequestLabels,
+    result: {
+      readonly code: number;
+      readonly seconds: number;
+      readonly bytes: number;
+      readonly longRunning: boolean;
+    },
+  ): void {
+    const cells = this.#of(labels);
+    const { code, seconds, bytes, longRunning } = result;
+    if (code === 0) cells.aborted.inc();
+    let counter = cells.byCode.get(code);
+    if (counter === undefined) {
+      counter = this.#families.requests.with(...valuesOf(labels), dryRunOf(labels), String(code));
+      cells.byCode.set(code, counter);
+    }
+    counter.inc();
+    if (longRunning) return;
+    cells.seconds.observe(seconds);
+    cells.bytes.observe(bytes);
+  }
+
+  /** Events of watches of a resource that were sent. */
+  watchEvents(group: string, version: string, resource: string): CounterCell {
+    return this.#families.watchEvents.with(group, version, resource);
+  }
+
+  #of(labels: RequestLabels): RequestCells {
+    const { verb, group, version, resource, subresource, scope, dryRun } = labels;
+    const key = `${verb} ${group} ${version} ${resource} ${subresource} ${scope} ${String(dryRun)}`;
+    const known = this.#cells.get(key);
+    if (known !== undefined) return known;
+    const values = valuesOf(labels);
+    const { durations, sizes, running, aborts } = this.#families;
+    const made = {
+      byCode: new Map<number, CounterCell>(),
+      seconds: durations.with(...values, dryRunOf(labels)),
+      bytes: sizes.with(...values),
+      running: running.with(...values),
+      aborted: aborts.with(...values.slice(0, -1)),
+    };
+    this.#cells.set(key, made);
+    return made;
+  }
+}
+
+function valuesOf({ verb, group, version, resource, subresource, scope }: RequestLabels): readonly string[] {
+  const reported = reportedVerbs[verb] ?? verb.toUpperCase();
+  return [reported, group, version, resource, subresource, scope, component];
+}
+
+function dryRunOf({ dryRun }: RequestLabels): string {
+  return dryRun ? 'All' : '';
+}
+
+function createFamilies(registry: Registry, countObjects: () => readonly StoredCount[]) {
+  const perRequest = ['verb', ...target];
+  gaugeFamily(registry, {
+    name: 'apiserver_storage_objects',
+    help: 'Objects in the store by resource.',
+    labelNames: ['resource'],
+    collect: (family) => {
+      family.clear();
+      for (const { group, resource, count } of countObjects())
+        family.with(group === '' ? resource : `${resource}.${group}`).set(count);
+    },
+  });
+  gaugeFamily(registry, {
+    name: 'apiserver_resource_objects',
+    help: 'Objects in the store by group and resource.',
+    labelNames: ['group', 'resource'],
+    collect: (family) => {
+      family.clear();
+      for (const { group, resource, count } of countObjects()) family.with(group, resource).set(count);
+    },
+  });
+  return {
+    requests: counterFamily(registry, {
+      name: 'apiserver_request_total',
+      help: 'Requests by what they asked for and the HTTP code of the answer.',
+      labelNames: [...perRequest, 'dry_run', 'code'],
+    }),
+    durations: histogramFamily(registry, {
+      name: 'apiserver_request_duration_seconds',
+      help: 'Time from the head of a request to the end of its answer, without long-running ones.',
+      labelNames: [...perRequest, 'dry_run'],
+      buckets: durationBuckets,
+    }),
+    sizes: histogramFamily(registry, {
+      name: 'apiserver_response_sizes',
+      help: 'Bytes of the bodies of answers, without long-running requests.',
+      labelNames: perRequest,
+      buckets: sizeBuckets,
+    }),
+    running: gaugeFamily(registry, {
+      name: 'apiserver_longrunning_requests',
+      help: 'Watches, logs and tunnels under way.',
+      labelNames: perRequest,
+    }),
+    inFlight: gaugeFamily(registry, {
+      name: 'apiserver_current_inflight_requests',
+      help: 'Requests under way that are not long-running, by kind.',
+      labelNames: ['request_kind'],
+    }),
+    aborts: counterFamily(registry, {
+      name: 'apiserver_request_aborts_total',
+      help: 'Requests whose client went away before the answer.',
+      labelNames: perRequest.slice(0, -1),
+    }),
+    watchEvents: counterFamily(registry, {
+      name: 'apiserver_watch_events_total',
+      help: 'Events sent to watches.',
+      labelNames: ['group', 'version', 'resource'],
+    }),
+  };
 }

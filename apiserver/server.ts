@@ -33,6 +33,7 @@ import { listen } from './http/listener.js';
 import type { KubeletTls } from './kubelet-proxy/kubelet-connector.js';
 import { KubeletConnector } from './kubelet-proxy/kubelet-connector.js';
 import { ApiServerMetrics } from './metrics.js';
+import type { StoredCount } from './metrics.js';
 import { lazyStrategies } from './resources/lazy-registry.js';
 import { createStrategies } from './resources/registry.js';
 import { AddressClaims } from './resources/service/address-claims.js';
@@ -111,14 +112,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     await Promise.all([ensureNamespaces(parts), ensurePriorityClasses(parts)]);
     const custom = await followDefinitions(parts, { ...storage, schema: parts.schema }, stopping.signal);
     let listener: Listener | undefined = undefined as Listener | undefined;
-    const metrics = options.metrics ?? new Registry();
     const flowControl = await startFlowControl(
       parts,
       { ...defaultFlowControl, ...options.flowControl },
-      metrics,
+      parts.metrics.registry,
     );
     const dispatcher = createDispatcher(options, parts, cache, {
-      metrics,
       limiter: flowControl.limiter,
       port: () => listener?.port ?? options.port,
     });
@@ -222,10 +221,19 @@ function createParts(
     kubelets: new KubeletConnector(options.kubelet),
     dialPod: options.dialPod ?? dialPod,
     checkStore: () => checkStore(options.store),
+    metrics: new ApiServerMetrics(options.metrics ?? new Registry(), () => countObjects(resources)),
     clock,
     log: options.log,
     stopping,
   };
+}
+
+function countObjects(resources: ResourceTable): readonly StoredCount[] {
+  return resources.all.map(({ definition: { group, plural }, storage }) => ({
+    group,
+    resource: plural,
+    count: storage.count(''),
+  }));
 }
 
 async function checkStore(store: Store): Promise<void> {
@@ -236,7 +244,6 @@ async function checkStore(store: Store): Promise<void> {
 }
 
 interface DispatcherDependencies {
-  readonly metrics: Registry;
   readonly limiter: RequestLimiter;
   readonly port: () => number;
 }
@@ -245,7 +252,7 @@ function createDispatcher(
   options: ApiServerOptions,
   parts: ServerParts,
   cache: WatchCache,
-  { metrics, limiter, port }: DispatcherDependencies,
+  { limiter, port }: DispatcherDependencies,
 ): Dispatcher {
   const { resources, schema } = parts;
   const serverAddress = (): string => `${options.advertiseAddress}:${port()}`;
@@ -269,15 +276,6 @@ function createDispatcher(
       },
     }),
     limiter,
-    metrics: new ApiServerMetrics(
-      metrics,
-      () =>
-        new Map(
-          resources.all.map(({ definition, storage }) => {
-            const { plural, group, custom } = definition;
-            return [custom === true ? `${plural}.${group}` : plural, storage.count('')];
-          }),
-        ),
-    ),
+    metrics: parts.metrics,
   });
 }

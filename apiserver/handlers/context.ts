@@ -13,6 +13,7 @@ import type { Authorizer } from '../filters/authorization.js';
 import type { UserInfo } from '../filters/user-info.js';
 import type { Admission } from '../flow-control/request-limiter.js';
 import type { Exchange } from '../http/exchange.js';
+import type { ApiServerMetrics } from '../metrics.js';
 import type { ResourcePath } from '../http/route.js';
 import type { UpgradeRequest } from '../http/listener.js';
 import type { Strategy } from '../resources/strategy.js';
@@ -151,6 +152,7 @@ export interface ServerParts {
   readonly authorizer: Authorizer;
   readonly kubelets: KubeletConnector;
   readonly dialPod: DialPod;
+  readonly metrics: ApiServerMetrics;
   /** Rejects when the store does not answer. */
   readonly checkStore: () => Promise<void>;
   readonly tokens: ServiceAccountTokens;

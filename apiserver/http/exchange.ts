@@ -33,6 +33,8 @@ export interface Exchange {
   readonly bodyTimeoutMs: number;
   /** HTTP status sent so far, 0 before the head is out. */
   readonly status: number;
+  /** Bytes of the answer's body so far. */
+  readonly bodyBytes: number;
   /** Adds a header to the answer to come; headers of the same name are sent side by side, each value once. */
   addHeader(name: string, value: string): void;
   respond(status: number, headers: ResponseHeaders, body?: Uint8Array | string): void;

@@ -15,6 +15,7 @@ export class Http1Exchange implements Exchange {
   readonly #response: ServerResponse;
   readonly #abort = new AbortController();
   readonly #added: [string, string][] = [];
+  #bodyBytes = 0;
 
   constructor(request: IncomingMessage, response: ServerResponse, bodyTimeoutMs: number) {
     this.bodyTimeoutMs = bodyTimeoutMs;
@@ -47,14 +48,20 @@ export class Http1Exchange implements Exchange {
     return this.#response.headersSent ? this.#response.statusCode : 0;
   }
 
+  get bodyBytes(): number {
+    return this.#bodyBytes;
+  }
+
   addHeader(name: string, value: string): void {
     if (!this.#added.some((one) => one[0] === name && one[1] === value)) this.#added.push([name, value]);
   }
 
   respond(status: number, headers: ResponseHeaders, body?: Uint8Array | string): void {
     const all = mergeHeaders(this.#added, headers);
-    if (body !== undefined)
-      all['content-length'] = String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
+    if (body !== undefined) {
+      this.#bodyBytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+      all['content-length'] = String(this.#bodyBytes);
+    }
     this.#response.writeHead(status, all);
     this.#response.end(body);
   }
@@ -66,7 +73,10 @@ export class Http1Exchange implements Exchange {
     // The client of a watch waits for the head, even if the first event is far away.
     response.flushHeaders();
     return {
-      write: (bytes) => (response.writable ? response.write(bytes) : true),
+      write: (bytes) => {
+        this.#bodyBytes += typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
+        return response.writable ? response.write(bytes) : true;
+      },
       drained: () => drainOf(response, signal),
       get queuedBytes() {
         return response.writableLength;

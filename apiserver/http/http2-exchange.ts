@@ -15,6 +15,7 @@ export class Http2Exchange implements Exchange {
   readonly bodyTimeoutMs: number;
   readonly #abort = new AbortController();
   readonly #added: [string, string][] = [];
+  #bodyBytes = 0;
   #status = 0;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, bodyTimeoutMs: number) {
@@ -47,6 +48,10 @@ export class Http2Exchange implements Exchange {
     return this.#status;
   }
 
+  get bodyBytes(): number {
+    return this.#bodyBytes;
+  }
+
   addHeader(name: string, value: string): void {
     if (!this.#added.some((one) => one[0] === name && one[1] === value)) this.#added.push([name, value]);
   }
@@ -59,7 +64,8 @@ export class Http2Exchange implements Exchange {
       this.body.respond({ ':status': status, ...all }, { endStream: true });
       return;
     }
-    all['content-length'] = String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
+    this.#bodyBytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+    all['content-length'] = String(this.#bodyBytes);
     this.body.respond({ ':status': status, ...all });
     this.body.end(body);
   }
@@ -71,7 +77,10 @@ export class Http2Exchange implements Exchange {
       stream.respond({ ':status': status, ...mergeHeaders(this.#added, headers) });
     const signal = this.signal;
     return {
-      write: (bytes) => (stream.writable ? stream.write(bytes) : true),
+      write: (bytes) => {
+        this.#bodyBytes += typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
+        return stream.writable ? stream.write(bytes) : true;
+      },
       drained: () => drainOf(stream, signal),
       get queuedBytes() {
         return stream.writableLength;

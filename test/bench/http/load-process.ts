@@ -197,4 +197,7 @@ async function watch(task: LoadTask & { kind: 'watches' }): Promise<LoadResult> 
   return result;
 }
 
-serveTasks<LoadTask, LoadResult>((task) => (task.kind === 'requests' ? sendRequests(task) : watch(task)));
+serveTasks((given): Promise<LoadResult> => {
+  const task = given as LoadTask;
+  return task.kind === 'requests' ? sendRequests(task) : watch(task);
+});

@@ -14,11 +14,11 @@ export interface RawServerTask {
 }
 
 /** Resolves with the port. */
-serveTasks<RawServerTask, number>(
+serveTasks(
   (tls) =>
-    new Promise((resolve) => {
+    new Promise<number>((resolve) => {
       const server = createSecureServer({
-        ...tls,
+        ...(tls as RawServerTask),
         requestCert: true,
         allowHTTP1: true,
         settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024 },

@@ -52,9 +52,9 @@ export class TaskProcess<Task, Result> {
 }
 
 /** The child's side: answers each task with what `work` makes of it. */
-export function serveTasks<Task, Result>(work: (task: Task) => Promise<Result>): void {
+export function serveTasks(work: (task: unknown) => Promise<unknown>): void {
   process.on('message', (task) => {
-    work(task as Task).then(
+    work(task).then(
       (result) => process.send?.({ result }),
       (error: unknown) =>
         process.send?.({ error: error instanceof Error ? (error.stack ?? '') : String(error) }),
