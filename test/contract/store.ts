@@ -5,6 +5,7 @@ import type { Test } from 'tap';
 import { StoreError } from '../../apiserver/storage/store.js';
 import type { Store, StoreErrorCode } from '../../apiserver/storage/store.js';
 import { storeConcurrencyContract } from './store-concurrency.js';
+import { storeHistoryContract } from './store-history.js';
 import type { Scenario, StoreUnderTest } from './store-scenario.js';
 import { bytes, text, WatchRecording } from './store-watching.js';
 
@@ -32,6 +33,7 @@ export function storeContract(t: Pick<Test, 'test'>, name: string, harness: Stor
     historyContract(scenario);
     lifeContract(scenario);
     storeConcurrencyContract(scenario);
+    storeHistoryContract(scenario);
   });
 }
 

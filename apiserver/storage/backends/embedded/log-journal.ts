@@ -6,7 +6,7 @@
  * small databases" (1987): the state is in memory, each change is in a log before it counts, and from time to time
  * the whole state is written anew so that the log can be thrown away.
  */
-import { rm } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
 import type { Clock } from '../../../../common/clock.js';
 import type { Logger } from '../../../../common/log.js';
 import { syncFolder, writeFileWhole } from '../../record-file/durable-file.js';
@@ -257,6 +257,7 @@ export class LogJournal implements Journal {
     const path = snapshotPath(dataDir, revision);
     const startMs = clock.monotonicMs();
     try {
+      await this.#mustHaveRoom(records);
       const contents = { revision, records, writtenAt: new Date(clock.now()) };
       const sizeBytes = await writeFileWhole(path, encodeSnapshot(contents), {
         signal: this.#closing.signal,
@@ -277,6 +278,16 @@ export class LogJournal implements Journal {
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       log.warn('a snapshot could not be written; the logs stay', { err: error });
+    }
+  }
+
+  /** A snapshot that fills the disk would take from writes the room that it is to give them. */
+  async #mustHaveRoom(records: readonly StoredRecord[]): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#options.dataDir);
+    const valueBytes = records.reduce((sum, record) => sum + record.value.byteLength, 0);
+    const neededBytes = valueBytes + 2 * aheadBytes;
+    if (bavail * bsize < neededBytes) {
+      throw new Error(`a snapshot needs ${neededBytes} bytes and the disk has ${bavail * bsize}`);
     }
   }
 
