@@ -2,7 +2,7 @@
 import { credentials } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
 import { loadProto, serviceIn } from '../../proto/load.js';
-import type { Swapper } from './store-benchmark.js';
+import type { Swapper } from './swapper.js';
 
 interface TxnResponse {
   readonly header: { readonly revision: string };

@@ -11,6 +11,7 @@ import { startEtcd } from '../support/etcd.js';
 import { rawEtcd } from './raw-etcd.js';
 import type { Section } from './report.js';
 import { median, quantile, rounded } from './statistics.js';
+import type { Swapper } from './swapper.js';
 
 const valueBytes = 2_000;
 const roundMs = 2_000;
@@ -25,13 +26,6 @@ interface Sample {
   readonly latenciesMs: readonly number[];
   /** Of this process; etcd works in one of its own besides. */
   readonly cpuMicrosecondsPerWrite: number;
-}
-
-/** An engine as this benchmark sees it. */
-export interface Swapper {
-  /** Writes the key if its revision is `modRevision` (0: it is not there); the new one. Rejects otherwise. */
-  put(key: string, value: Uint8Array, modRevision: number): Promise<number>;
-  close(): Promise<void>;
 }
 
 function swapperOf(store: Store): Swapper {
