@@ -175,12 +175,12 @@ await t.test('a network that drops packets, and one that is slow', async (t) => 
   const store = await open([proxy.endpoint, endpoints[1] ?? '']);
   const writing = await Writing.begin(store, '/registry/dropped/');
   await writing.more(20, 20_000);
-  proxy.hold(true);
+  proxy.hold('both');
   await writing.more(20, 20_000);
   await writing.end(t);
   await store.close();
   proxy.cut();
-  proxy.hold(false);
+  proxy.hold('none');
 
   proxy.delay(200);
   warnings.length = 0;

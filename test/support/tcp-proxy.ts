@@ -1,6 +1,7 @@
 /** A TCP proxy on the loopback that fails in the ways that networks do, when a test tells it to. */
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** A connection ends when this many bytes have passed in one direction; the last byte still arrives. */
 export interface CutAfter {
@@ -12,8 +13,12 @@ interface Pair {
   readonly client: Socket;
   readonly upstream: Socket;
   readonly passed: Record<CutAfter['direction'], number>;
+  /** What is delayed, one after the other; undefined when nothing is. */
+  readonly late: Record<CutAfter['direction'], Promise<void> | undefined>;
   readonly cutAfter: CutAfter | undefined;
 }
+
+export type Directions = CutAfter['direction'] | 'both' | 'none';
 
 export class TcpProxy {
   readonly #server: Server;
@@ -21,9 +26,10 @@ export class TcpProxy {
   /** Requests pass, and the first byte of an answer cuts the connection instead. */
   #swallowAnswers = false;
   #refusing = false;
-  #holding = false;
+  #holding: Directions = 'none';
   #refuses: ((head: string) => boolean) | undefined;
   #nextCut: CutAfter | undefined;
+  #eachCut: (() => CutAfter) | undefined;
   #delayMs = 0;
   readonly passed = { 'to-server': 0, 'to-client': 0 };
 
@@ -33,18 +39,20 @@ export class TcpProxy {
         client.destroy();
         return;
       }
-      const cutAfter = this.#nextCut;
+      const cutAfter = this.#nextCut ?? this.#eachCut?.();
       this.#nextCut = undefined;
       const pair = {
         client,
         upstream: connect(target),
         passed: { 'to-server': 0, 'to-client': 0 },
+        late: { 'to-server': undefined, 'to-client': undefined },
         cutAfter,
       };
       this.#pairs.add(pair);
       for (const socket of [pair.client, pair.upstream]) {
         const end = (): void => {
-          this.#end(pair);
+          // An end is a packet as any other: where they are dropped, the other side does not learn of it.
+          if (!this.#holds(socket === pair.client ? 'to-server' : 'to-client')) this.#end(pair);
         };
         socket.on('close', end);
         socket.on('error', end); // the other side learns of it by the cut
@@ -83,13 +91,21 @@ export class TcpProxy {
     this.#nextCut = cut;
   }
 
+  /** Each new connection ends at a byte of its own; undefined stops that. */
+  cutEachAfter(choose: (() => CutAfter) | undefined): void {
+    this.#eachCut = choose;
+  }
+
   swallowAnswers(swallow: boolean): void {
     this.#swallowAnswers = swallow;
   }
 
-  /** Accepts and keeps connections, and passes nothing on: a network that drops packets. */
-  hold(hold: boolean): void {
-    this.#holding = hold;
+  /**
+   * Accepts and keeps connections, and passes nothing on in these directions: a network that drops packets. What was
+   * dropped is gone: who ends this cuts the connections.
+   */
+  hold(directions: Directions): void {
+    this.#holding = directions;
   }
 
   /** Everything arrives so much later, in each direction. */
@@ -113,8 +129,12 @@ export class TcpProxy {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
+  #holds(direction: CutAfter['direction']): boolean {
+    return this.#holding === 'both' || this.#holding === direction;
+  }
+
   #pass(pair: Pair, direction: CutAfter['direction'], data: Buffer): void {
-    if (this.#holding) return;
+    if (this.#holds(direction)) return;
     const socket = direction === 'to-server' ? pair.upstream : pair.client;
     const left =
       pair.cutAfter?.direction === direction ? pair.cutAfter.bytes - pair.passed[direction] : Infinity;
@@ -125,8 +145,22 @@ export class TcpProxy {
       socket.end(passing, () => {
         this.#end(pair);
       });
-    else if (this.#delayMs === 0) socket.write(passing);
-    else setTimeout(() => socket.write(passing), this.#delayMs);
+    else this.#write(pair, direction, socket, passing);
+  }
+
+  /** In the order of arrival, also when the delay has become shorter meanwhile. */
+  #write(pair: Pair, direction: CutAfter['direction'], socket: Socket, data: Buffer): void {
+    const before = pair.late[direction];
+    if (this.#delayMs === 0 && before === undefined) {
+      socket.write(data);
+      return;
+    }
+    const due = delay(this.#delayMs);
+    const written = Promise.all([due, before]).then(() => {
+      if (pair.late[direction] === written) pair.late[direction] = undefined;
+      if (!socket.destroyed) socket.write(data);
+    });
+    pair.late[direction] = written;
   }
 
   #end(pair: Pair): void {

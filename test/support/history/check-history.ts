@@ -7,7 +7,8 @@
  * improvements, as Porcupine and Knossos do).
  */
 import { describe, EventLog } from './event-log.js';
-import type { History, Operation, Version, Violation } from './history.js';
+import { isOfGroup } from './history.js';
+import type { History, Operation, Version, Violation, WatchedEvent } from './history.js';
 import { checkLinearizability } from './linearizability.js';
 
 /** Empty when nothing is wrong. */
@@ -21,7 +22,10 @@ export function checkHistory(history: History): Violation[] {
     ...checkReads(history, log),
     ...checkRealTime(history),
     ...checkEnd(history, log),
-    ...checkLinearizability(history.operations, (value) => log.byValue.has(value)),
+    ...checkLinearizability(history, {
+      wasSeen: (value) => log.byValue.has(value),
+      wasDeleted: (key, { revision }) => log.endOf(key, revision)?.type === 'delete',
+    }),
   ];
 }
 
@@ -35,9 +39,11 @@ function checkCoverage({ operations }: History, log: EventLog): Violation[] {
 }
 
 /** Every event after the start of a watch, exactly once and in order. */
-function checkWatches({ watches }: History, log: EventLog): Violation[] {
+function checkWatches({ watches, earlier, startRevision }: History, log: EventLog): Violation[] {
   const violations: Violation[] = [];
-  for (const { client, afterRevision, events, upTo } of watches) {
+  const knownFrom = earlier?.afterRevision ?? startRevision;
+  const wanted = new Map<string | undefined, readonly WatchedEvent[]>();
+  for (const { client, afterRevision, events, upTo, group } of watches) {
     let last = afterRevision;
     for (const event of events) {
       if (event.revision <= last)
@@ -47,20 +53,50 @@ function checkWatches({ watches }: History, log: EventLog): Violation[] {
         });
       last = Math.max(last, event.revision);
     }
-    const seen = new Set(events.map(({ revision }) => revision));
-    for (const event of log.events) {
-      if (event.revision <= afterRevision || event.revision > upTo || seen.has(event.revision)) continue;
-      violations.push({
-        rule: 'watch gap',
-        detail: `${client} watched from ${afterRevision} to ${upTo} and missed ${describe(event)}`,
-      });
+    const seen = new Map(events.map((event) => [event.revision, describe(event)]));
+    const all = wanted.get(group) ?? [...log.eventsFor(group)];
+    wanted.set(group, all);
+    for (const event of all) {
+      if (event.revision <= Math.max(afterRevision, knownFrom) || event.revision > upTo) continue;
+      if (seen.get(event.revision) === undefined)
+        violations.push({
+          rule: 'watch gap',
+          detail: `${client} watched${inGroup(group)} from ${afterRevision} to ${upTo} and missed ${describe(event)}`,
+        });
+      else if (group !== undefined && seen.get(event.revision) !== describe(event))
+        violations.push({
+          rule: 'watches agree',
+          detail: `${client} saw${inGroup(group)} ${seen.get(event.revision) ?? ''} instead of ${describe(event)}`,
+        });
     }
+    if (group !== undefined) violations.push(...checkForeign(client, group, events, all, log));
   }
   return violations;
 }
 
+/** A watch of a group sees nothing else. */
+function checkForeign(
+  client: string,
+  group: string,
+  events: readonly WatchedEvent[],
+  wanted: readonly WatchedEvent[],
+  log: EventLog,
+): Violation[] {
+  const revisions = new Set(wanted.map(({ revision }) => revision));
+  return events
+    .filter(({ revision }) => revision <= log.completeUpTo && !revisions.has(revision))
+    .map((event) => ({
+      rule: 'watches agree',
+      detail: `${client} saw${inGroup(group)} ${describe(event)}, which is none of it`,
+    }));
+}
+
+function inGroup(group: string | undefined): string {
+  return group === undefined ? '' : ` group ${group}`;
+}
+
 function checkWrites({ operations }: History, log: EventLog): Violation[] {
-  const violations: Violation[] = [];
+  const violations = checkOrigins(operations, log);
   const report = (rule: string, one: Operation, detail: string): void => {
     violations.push({ rule, detail: `${one.client}: ${one.kind} ${'key' in one ? one.key : ''}: ${detail}` });
   };
@@ -88,6 +124,24 @@ function checkWrites({ operations }: History, log: EventLog): Violation[] {
   return violations;
 }
 
+/** What is there was written by somebody, and what is gone was deleted by somebody. */
+function checkOrigins(operations: readonly Operation[], log: EventLog): Violation[] {
+  const values = new Set<string>();
+  const deletions = new Set<string>();
+  for (const one of operations) {
+    if (one.kind === 'get' || one.kind === 'list' || one.outcome.kind === 'refused') continue;
+    if (one.kind === 'delete') deletions.add(`${one.key}@${one.expected.revision}`);
+    else values.add(one.value);
+  }
+  return log.events
+    .filter(({ type, key, value, revision }) =>
+      type === 'put'
+        ? !values.has(value)
+        : !deletions.has(`${key}@${log.before(key, revision)?.revision ?? 0}`),
+    )
+    .map((event) => ({ rule: 'nothing from nowhere', detail: `nobody asked for ${describe(event)}` }));
+}
+
 type Report = (rule: string, one: Operation, detail: string) => void;
 
 function checkWrite(
@@ -107,20 +161,18 @@ function checkWrite(
     }
   }
   if (event === undefined) return;
-  const previous = log.before(one.key, event.revision);
-  const present = previous?.type === 'put' ? previous.revision : undefined;
+  const present = log.before(one.key, event.revision)?.revision;
   const wanted = one.kind === 'update' ? one.expected.revision : undefined;
   if (one.kind === 'patch' ? present === undefined : present !== wanted)
     report(
       'no lost update',
       one,
-      `${describe(event)} replaced ${previous === undefined ? 'nothing' : describe(previous)}`,
+      `${describe(event)} replaced ${present === undefined ? 'nothing' : `revision ${present}`}`,
     );
 }
 
 function checkDelete(one: Extract<Operation, { kind: 'delete' }>, log: EventLog, report: Report): void {
-  const events = log.byKey.get(one.key) ?? [];
-  const next = events.find(({ revision }) => revision > one.expected.revision);
+  const next = log.endOf(one.key, one.expected.revision);
   const isGone = next?.type === 'delete';
   if (
     one.outcome.kind === 'deleted' &&
@@ -134,22 +186,21 @@ function checkDelete(one: Extract<Operation, { kind: 'delete' }>, log: EventLog,
     );
 }
 
-/** Lists are states that there were; a GET shows a version that there was. */
+/** Lists are states that there were, of the revision that was asked for; a GET shows a version that there was. */
 function checkReads({ operations }: History, log: EventLog): Violation[] {
   const violations: Violation[] = [];
   for (const one of operations) {
-    if (one.kind === 'list' && one.revision <= log.completeUpTo) {
-      const difference = compareStates(log.stateAt(one.revision), one.items);
+    if (one.kind === 'list') {
+      const difference = checkList(one, log);
       if (difference !== undefined)
         violations.push({
           rule: 'lists are snapshots',
-          detail: `${one.client} at ${one.revision}: ${difference}`,
+          detail: `${one.client} at ${one.revision}${inGroup(one.group)}: ${difference}`,
         });
     }
     if (one.kind === 'get' && one.found !== undefined && one.found.revision <= log.completeUpTo) {
       const { value, revision } = one.found;
-      const known = log.byKey.get(one.key)?.find((event) => event.revision === revision);
-      if (known?.type !== 'put' || known.value !== value)
+      if (!log.hasVersion(one.key, one.found))
         violations.push({
           rule: 'reads are versions',
           detail: `${one.client} read ${one.key}=${value}@${revision}`,
@@ -159,13 +210,26 @@ function checkReads({ operations }: History, log: EventLog): Violation[] {
   return violations;
 }
 
+function checkList(one: Extract<Operation, { kind: 'list' }>, log: EventLog): string | undefined {
+  const { asked, group, revision, items } = one;
+  if (asked?.match === 'exact' && revision !== asked.revision)
+    return `revision ${asked.revision} was asked for`;
+  if (asked?.match === 'not older' && revision < asked.revision)
+    return `revision ${asked.revision} or later was asked for`;
+  if (revision > log.completeUpTo || revision < log.startRevision) return undefined;
+  const state = log.stateAt(revision);
+  if (group !== undefined)
+    for (const [key, { value }] of state) if (!isOfGroup(value, group)) state.delete(key);
+  return compareStates(state, items);
+}
+
 /** What ended before something else began has the smaller revision, and later reads show it. */
-function checkRealTime({ operations }: History): Violation[] {
+function checkRealTime({ operations, startRevision, startState }: History): Violation[] {
   const violations: Violation[] = [];
   const told = operations.filter((one) => revisionOf(one) !== undefined).sort((a, b) => a.endMs - b.endMs);
   const begun = [...operations].sort((a, b) => a.startMs - b.startMs);
-  const newestOfKey = new Map<string, number>();
-  let newest = 0;
+  const newestOfKey = new Map([...startState].map(([key, { revision }]) => [key, revision]));
+  let newest = startRevision;
   let next = 0;
   for (const one of begun) {
     for (let before = told[next]; before !== undefined && before.endMs < one.startMs; before = told[++next]) {
@@ -176,7 +240,8 @@ function checkRealTime({ operations }: History): Violation[] {
     }
     const own = revisionOf(one);
     const isWrite = one.kind !== 'get' && one.kind !== 'list';
-    if (own !== undefined && one.kind !== 'get' && own < newest + (isWrite ? 1 : 0))
+    const mayBeOld = one.kind === 'get' || (one.kind === 'list' && one.asked !== undefined);
+    if (own !== undefined && !mayBeOld && own < newest + (isWrite ? 1 : 0))
       violations.push({
         rule: 'revisions grow',
         detail: `${one.client}: ${one.kind} was answered with revision ${own} after ${newest} had been told`,

@@ -42,13 +42,26 @@ export type Operation = Interval &
       }
     /** A read that failed says nothing and is not recorded. */
     | { readonly kind: 'get'; readonly key: string; readonly found: Version | undefined }
-    | { readonly kind: 'list'; readonly revision: number; readonly items: ReadonlyMap<string, Version> }
+    | {
+        readonly kind: 'list';
+        readonly revision: number;
+        readonly items: ReadonlyMap<string, Version>;
+        /** Only what is of this group; else the whole collection. */
+        readonly group?: string;
+        /** The state of this very revision was asked for, or one not older; else the newest. */
+        readonly asked?: { readonly match: 'exact' | 'not older'; readonly revision: number };
+      }
   );
 
 /** One state of a key. */
 export interface Version {
   readonly value: string;
   readonly revision: number;
+}
+
+/** A value names its group at its end, so that a label and a selector can be made of it and the checker knows both. */
+export function isOfGroup(value: string, group: string): boolean {
+  return value.endsWith(`.${group}`);
 }
 
 export interface WatchedEvent {
@@ -66,6 +79,8 @@ export interface WatchRecord {
   readonly events: readonly WatchedEvent[];
   /** Everything up to here was to be seen: the last event, or a bookmark after it. */
   readonly upTo: number;
+  /** Only what is of this group: what leaves it is seen as deleted. Such a watch begins in the history. */
+  readonly group?: string;
 }
 
 /** What a client that lists, watches, resumes and lists again after 410 held in the end. */
@@ -75,8 +90,11 @@ export interface FinalView {
 }
 
 export interface History {
-  /** The collection was empty at this revision. */
+  /** What there was at the beginning, and the revision of that. */
   readonly startRevision: number;
+  readonly startState: ReadonlyMap<string, Version>;
+  /** What was before, for watches that begin there: every event after this revision. */
+  readonly earlier?: { readonly afterRevision: number; readonly events: readonly WatchedEvent[] };
   readonly operations: readonly Operation[];
   readonly watches: readonly WatchRecord[];
   readonly finalViews: readonly FinalView[];

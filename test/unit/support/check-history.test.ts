@@ -20,6 +20,19 @@ function sequence(seed: number): (below: number) => number {
   };
 }
 
+const groups = ['even', 'odd', undefined] as const;
+
+function ofGroup(
+  state: ReadonlyMap<string, Version>,
+  group: string | undefined,
+): { readonly items: Map<string, Version>; readonly group?: string } {
+  if (group === undefined) return { items: new Map(state) };
+  return { items: new Map([...state].filter(([, { value }]) => value.endsWith(group))), group };
+}
+
+/** In the middle nothing is under way for so long. */
+const pauseMs = 1_000_000;
+
 /** A history of a perfect store: clients overlap, answers get lost, watches begin and end anywhere. */
 function perfectHistory(seed: number, steps = 400): History {
   const random = sequence(seed);
@@ -30,14 +43,15 @@ function perfectHistory(seed: number, steps = 400): History {
   let revision = startRevision;
   for (let step = 0; step < steps; step++) {
     // Each operation takes effect at `step`, and runs from a little before to a little after.
+    const atMs = step < steps / 2 ? step : pauseMs + step;
     const base = {
       client: `c${step % 7}`,
-      startMs: step - random(6) / 3,
-      endMs: step + random(6) / 3,
+      startMs: atMs - random(6) / 3,
+      endMs: atMs + random(6) / 3,
     };
     const key = `k${random(4)}`;
     const current = state.get(key);
-    const value = `v${step}`;
+    const value = `v${step}.${step % 2 === 0 ? 'even' : 'odd'}`;
     const write = (): { kind: 'written'; revision: number } => {
       revision += 1 + random(3);
       state.set(key, { value, revision });
@@ -103,10 +117,26 @@ function perfectHistory(seed: number, steps = 400): History {
       case 4:
         operations.push({ ...base, kind: 'get', key, found: current });
         break;
-      default:
-        operations.push({ ...base, kind: 'list', revision, items: new Map(state) });
+      default: {
+        const group = groups[random(groups.length)];
+        operations.push({ ...base, kind: 'list', revision, ...ofGroup(state, group) });
+      }
     }
   }
+  const watchOfGroup = (afterRevision: number, group: string): WatchRecord => {
+    const holding = new Map<string, Version>();
+    const seen: WatchedEvent[] = [];
+    for (const { type, key, value, revision } of events) {
+      const before = holding.get(key);
+      const isIn = type === 'put' && value.endsWith(group);
+      if (isIn) holding.set(key, { value, revision });
+      else holding.delete(key);
+      if (revision <= afterRevision) continue;
+      if (isIn) seen.push({ type, key, value, revision });
+      else if (before !== undefined) seen.push({ type: 'delete', key, value: before.value, revision });
+    }
+    return { client: `g${afterRevision}`, afterRevision, upTo: revision, events: seen, group };
+  };
   const watch = (afterRevision: number, upTo: number): WatchRecord => ({
     client: `w${afterRevision}`,
     afterRevision,
@@ -114,9 +144,15 @@ function perfectHistory(seed: number, steps = 400): History {
     events: events.filter((event) => event.revision > afterRevision && event.revision <= upTo),
   });
   const middle = events[Math.floor(events.length / 2)]?.revision ?? startRevision;
-  const watches = [watch(startRevision, revision), watch(startRevision, middle), watch(middle, revision)];
+  const watches = [
+    watch(startRevision, revision),
+    watch(startRevision, middle),
+    watch(middle, revision),
+    watchOfGroup(middle, 'even'),
+  ];
   return {
     startRevision,
+    startState: new Map(),
     operations,
     watches,
     finalViews: [{ client: 'f', items: state }],
@@ -130,11 +166,62 @@ void t.test('what a perfect store does breaks no rule', async (t) => {
   for (let seed = 1; seed <= 30; seed++) t.strictSame(checkHistory(perfectHistory(seed)), [], `seed ${seed}`);
 });
 
+/** What came after the pause in the middle, with what there was by then as its start. */
+function secondHalf(history: History): History {
+  const after = history.operations.filter(({ startMs }) => startMs >= pauseMs);
+  const all = history.watches[0]?.events ?? [];
+  const before = new Set(history.operations.filter((one) => !after.includes(one)).map(valueOf));
+  const startRevision =
+    all.findLast(({ type, value }) => before.has(type === 'put' ? value : `${value} deleted`))?.revision ?? 0;
+  const earlier = all.filter(({ revision }) => revision <= startRevision);
+  const startState = new Map<string, Version>();
+  for (const { type, key, value, revision } of earlier) {
+    if (type === 'put') startState.set(key, { value, revision });
+    else startState.delete(key);
+  }
+  return {
+    ...history,
+    startRevision,
+    startState,
+    earlier: { afterRevision: history.startRevision, events: earlier },
+    operations: after,
+    watches: history.watches.filter((watch) => watch.group === undefined),
+  };
+}
+
+/** What an operation may have left behind: the value that it wrote, or the one that it deleted. */
+function valueOf(one: Operation): string | undefined {
+  if (one.kind === 'get' || one.kind === 'list' || one.outcome.kind === 'refused') return undefined;
+  return one.kind === 'delete' ? `${one.expected.value} deleted` : one.value;
+}
+
+void t.test('a history may go on from another one', async (t) => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const half = secondHalf(perfectHistory(seed));
+    t.ok(half.startState.size > 0);
+    t.strictSame(checkHistory(half), [], `seed ${seed}`);
+    const lost = { ...half, startState: new Map() };
+    t.ok(rulesOf(lost).includes('linearizable'), `seed ${seed}: the start is not there`);
+    const [first, ...others] = half.watches;
+    if (first === undefined) throw new Error('no watch');
+    const gap = { ...half, watches: [{ ...first, events: first.events.slice(1) }, ...others] };
+    t.match(checkHistory(gap), [{ rule: 'watch gap' }], `seed ${seed}: a watch from before misses an event`);
+  }
+});
+
+void t.test('tens of thousands of operations are checked in one go', async (t) => {
+  t.strictSame(checkHistory(perfectHistory(1, 20_000)), []);
+});
+
 interface Breach {
   readonly name: string;
   readonly rule: string;
   readonly plant: (history: Mutable<History>) => void;
 }
+
+type List = Extract<Operation, { kind: 'list' }>;
+const listsOf = ({ operations }: History): List[] =>
+  operations.filter((one): one is List => one.kind === 'list');
 
 const written = (history: History): Extract<Operation, { kind: 'create' | 'patch' | 'update' }>[] =>
   history.operations.filter(
@@ -258,7 +345,7 @@ const breaches: readonly Breach[] = [
     name: 'a list mixes two states',
     rule: 'lists are snapshots',
     plant: (history) => {
-      const lists = history.operations.filter((one) => one.kind === 'list');
+      const lists = listsOf(history).filter(({ group }) => group === undefined);
       const one = lists.findLast(({ items }) => items.size > 1);
       const early = lists.find(({ items }) => items.size > 0);
       if (one === undefined || early === undefined) throw new Error('no lists');
@@ -270,7 +357,7 @@ const breaches: readonly Breach[] = [
     name: 'a list is older than what was told before',
     rule: 'revisions grow',
     plant: (history) => {
-      const lists = history.operations.filter((one) => one.kind === 'list');
+      const lists = listsOf(history).filter(({ group }) => group === undefined);
       const [early] = lists;
       const late = lists.at(-1);
       if (early === undefined || late === undefined) throw new Error('no lists');
@@ -304,6 +391,74 @@ const breaches: readonly Breach[] = [
       if (one?.kind !== 'get') throw new Error('no read');
       const lists = written(history).filter(({ key, endMs }) => key === one.key && endMs < one.startMs - 20);
       replace(history, one, { found: { value: lists[0]?.value ?? '', revision: one.found?.revision ?? 0 } });
+    },
+  },
+  {
+    name: 'a list of an exact revision is of another one',
+    rule: 'lists are snapshots',
+    plant: (history) => {
+      const one = listsOf(history).at(-1);
+      if (one === undefined) throw new Error('no list');
+      replace(history, one, { asked: { match: 'exact', revision: one.revision - 1 } });
+    },
+  },
+  {
+    name: 'a list is older than was asked for',
+    rule: 'lists are snapshots',
+    plant: (history) => {
+      const one = listsOf(history).at(-1);
+      if (one === undefined) throw new Error('no list');
+      replace(history, one, { asked: { match: 'not older', revision: one.revision + 1 } });
+    },
+  },
+  {
+    name: 'a list of a group has what is of none',
+    rule: 'lists are snapshots',
+    plant: (history) => {
+      const one = listsOf(history).findLast(({ group }) => group !== undefined);
+      if (one === undefined) throw new Error('no list');
+      const foreign = { value: 'x.other', revision: 1 };
+      replace(history, one, { items: new Map([...one.items, ['k9', foreign]]) });
+    },
+  },
+  {
+    name: 'a watch of a group misses what leaves it',
+    rule: 'watch gap',
+    plant: (history) => {
+      history.watches = history.watches.map((watch) => ({
+        ...watch,
+        events: watch.events.filter(({ type }) => watch.group === undefined || type !== 'delete'),
+      }));
+    },
+  },
+  {
+    name: 'a watch of a group sees what is none of it',
+    rule: 'watches agree',
+    plant: (history) => {
+      const all = history.watches[0]?.events ?? [];
+      history.watches = history.watches.map((watch) =>
+        watch.group === undefined
+          ? watch
+          : { ...watch, events: all.filter(({ revision }) => revision > watch.afterRevision) },
+      );
+    },
+  },
+  {
+    name: 'something is there that nobody wrote',
+    rule: 'nothing from nowhere',
+    plant: (history) => {
+      const one = middleOf(written(history));
+      history.operations = history.operations.filter((each) => each !== one);
+    },
+  },
+  {
+    name: 'something is gone that nobody deleted',
+    rule: 'nothing from nowhere',
+    plant: (history) => {
+      const one = history.operations.findLast(
+        (each) => each.kind === 'delete' && each.outcome.kind === 'deleted',
+      );
+      history.operations = history.operations.filter((each) => each !== one);
     },
   },
   {
