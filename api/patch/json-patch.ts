@@ -2,6 +2,7 @@
 import { applyPatch, Pointer } from 'rfc6902';
 import type { Operation } from 'rfc6902';
 import { StatusError } from '../status-error.js';
+import { sameJson } from '../apply/json-values.js';
 import { isJsonObject } from './merge-patch.js';
 
 /** As many as Kubernetes allows. */
@@ -34,8 +35,8 @@ export function applyJsonPatch(current: unknown, patch: unknown): unknown {
 }
 
 function sizeOf(document: unknown, pointer: string): number {
-  const value: unknown = Pointer.fromJSON(pointer).evaluate(document).value;
-  return value === undefined ? 0 : JSON.stringify(value).length;
+  const found = lookUp(document, pointer);
+  return found === undefined ? 0 : JSON.stringify(found.value).length;
 }
 
 function readOperations(patch: unknown): Operation[] {
@@ -68,15 +69,53 @@ function applyOperation(document: unknown, operation: Operation): unknown {
   // The package does not replace the root itself.
   if (operation.path === '' && (operation.op === 'add' || operation.op === 'replace'))
     return structuredClone(operation.value as unknown);
+  if (operation.op === 'test') {
+    // The package would turn the values into text, which not every object allows.
+    const found = lookUp(document, operation.path);
+    if (found === undefined || !sameJson(found.value, operation.value)) throw testFailed(operation.path);
+    return document;
+  }
+  requireOwnMembers(document, operation);
   requireElementIndex(document, operation);
   const [failure] = applyPatch(document, [operation]);
   if (failure !== null && failure !== undefined)
-    throw unprocessable(
-      operation.op === 'test'
-        ? `testing value ${operation.path} failed: test failed`
-        : `${operation.op} operation does not apply: ${operation.path}: ${failure.message}`,
-    );
+    throw unprocessable(`${operation.op} operation does not apply: ${operation.path}: ${failure.message}`);
   return document;
+}
+
+/** Names that lead from an object to what all objects share; the package passes over them, and so changes another place. */
+const inheritedNames: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** Members that objects merely inherit are not there, and nothing is read or written through them. */
+function requireOwnMembers(document: unknown, operation: Operation): void {
+  const pointers = 'from' in operation ? [operation.from, operation.path] : [operation.path];
+  for (const pointer of pointers) {
+    if (Pointer.fromJSON(pointer).tokens.some((token) => inheritedNames.has(token)))
+      throw unprocessable(
+        `${operation.op} operation does not apply: ${pointer}: this name cannot be patched`,
+      );
+  }
+  const mustBeThere = 'from' in operation ? operation.from : operation.op === 'add' ? '' : operation.path;
+  if (lookUp(document, mustBeThere) === undefined)
+    throw unprocessable(`${operation.op} operation does not apply: ${mustBeThere}: missing value`);
+  const parent = operation.path.slice(0, Math.max(0, operation.path.lastIndexOf('/')));
+  const into = lookUp(document, parent)?.value;
+  if (operation.path !== '' && (typeof into !== 'object' || into === null))
+    throw unprocessable(`${operation.op} operation does not apply: ${operation.path}: missing parent`);
+}
+
+/** What a pointer leads to, through members of its own only; undefined where there is nothing. */
+function lookUp(document: unknown, pointer: string): { readonly value: unknown } | undefined {
+  let value = document;
+  for (const token of Pointer.fromJSON(pointer).tokens.slice(1)) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, token)) return undefined;
+    value = (value as Record<string, unknown>)[token];
+  }
+  return { value };
+}
+
+function testFailed(path: string): StatusError {
+  return unprocessable(`testing value ${path} failed: test failed`);
 }
 
 /** The last step into a list must be an index within it, or `-` behind its end: the package would write beside it. */
