@@ -1,4 +1,5 @@
 /** The values of `format` that Kubernetes checks. Others say something to readers and nothing to the server. */
+import { isIPv4, isIPv6 } from '../ip-text.js';
 import { validateDns1123Label, validateDns1123Subdomain } from '../names.js';
 
 type FormatCheck = (text: string) => boolean;
@@ -78,15 +79,6 @@ function isCidr(text: string): boolean {
     /^\d+$/.test(length) &&
     Number(length) <= (isIPv4(address) ? 32 : 128)
   );
-}
-
-function isIPv4(text: string): boolean {
-  const parts = text.split('.');
-  return parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255);
-}
-
-function isIPv6(text: string): boolean {
-  return /^[\da-fA-F:.]+$/.test(text) && URL.canParse(`http://[${text}]/`);
 }
 
 function isDay(text: string): boolean {

@@ -2,6 +2,7 @@
 import type { CustomResourceDefinitionVersion } from '../../api/generated/apiextensions-v1.js';
 import { checkEmbeddedResources } from '../../api/custom-resources/embedded-resources.js';
 import { firstOf } from '../../api/custom-resources/printer-columns.js';
+import type { SchemaRules } from '../../api/custom-resources/rules.js';
 import type { SchemaNode } from '../../api/custom-resources/schema-node.js';
 import { checkUniqueItems } from '../../api/custom-resources/unique-items.js';
 import { validateBySchema } from '../../api/custom-resources/validate.js';
@@ -18,18 +19,21 @@ export interface CustomStrategyOptions {
   readonly version: CustomResourceDefinitionVersion;
   readonly node: SchemaNode;
   readonly conversion: VersionConversion;
+  /** Undefined for a schema without rules. */
+  readonly rules: () => SchemaRules | undefined;
 }
 
 type WithStatus = KubernetesObject & { status?: unknown };
 
-export function customStrategy({ definition, version, node, conversion }: CustomStrategyOptions): Strategy {
+export function customStrategy(options: CustomStrategyOptions): Strategy {
+  const { definition, version, conversion } = options;
   const hasStatus = definition.subresources.includes('status');
   const validateChange = (
     object: KubernetesObject,
     before: KubernetesObject,
     violations: Violations,
   ): void => {
-    validateObject(node, object, before, violations);
+    validateObject(options, object, before, violations);
   };
   return {
     definition,
@@ -51,7 +55,7 @@ export function customStrategy({ definition, version, node, conversion }: Custom
     // Both halves need to know whether there was something before.
     validate: () => undefined,
     validateCreate(object, violations) {
-      validateObject(node, object, undefined, violations);
+      validateObject(options, object, undefined, violations);
     },
     validateUpdate(object, before, violations) {
       requireVersion(object, violations);
@@ -62,7 +66,7 @@ export function customStrategy({ definition, version, node, conversion }: Custom
 }
 
 function validateObject(
-  node: SchemaNode,
+  { node, rules }: Pick<CustomStrategyOptions, 'node' | 'rules'>,
   object: KubernetesObject,
   before: KubernetesObject | undefined,
   violations: Violations,
@@ -73,7 +77,25 @@ function validateObject(
   checkEmbeddedResources(content, node, violations);
   if (contentBefore === undefined || isUnique(contentBefore, node))
     checkUniqueItems(content, node, '', violations);
+  const schemaRules = rules();
+  if (schemaRules === undefined) return;
+  if (violations.causes.some(({ reason }) => reason !== undefined && blocking.has(reason)))
+    violations.invalid(
+      '<nil>',
+      null,
+      'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+    );
+  else schemaRules.validate(content, contentBefore, violations);
 }
+
+/** What makes it pointless to evaluate rules: they take such things for granted. */
+const blocking: ReadonlySet<string> = new Set([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
 
 /** What the schema judges: of metadata it knows the names at most. */
 function contentOf(object: KubernetesObject): Readonly<Record<string, unknown>> {

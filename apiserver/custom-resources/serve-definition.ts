@@ -9,7 +9,8 @@ import { isConditionTrue } from '../../api/custom-resources/definition-status.js
 import { fillDefaults } from '../../api/custom-resources/defaults.js';
 import { printerColumns } from '../../api/custom-resources/printer-columns.js';
 import { prune } from '../../api/custom-resources/prune.js';
-import { compileSchema } from '../../api/custom-resources/schema-node.js';
+import type { SchemaRules } from '../../api/custom-resources/rules.js';
+import { compileSchema, schemasWithin } from '../../api/custom-resources/schema-node.js';
 import type { SchemaNode } from '../../api/custom-resources/schema-node.js';
 import type { ObjectType } from '../../api/object-type.js';
 import type { CustomSchema } from '../../api/openapi/schema-objects.js';
@@ -75,6 +76,8 @@ class ServedVersion implements ServedResource {
   readonly #type: () => ObjectType;
   readonly #strategy: () => Strategy;
   readonly #columns: () => AnyColumns;
+  readonly load?: () => Promise<void>;
+  #rules: SchemaRules | undefined;
 
   constructor(options: {
     readonly definition: CustomResourceDefinition;
@@ -106,13 +109,23 @@ class ServedVersion implements ServedResource {
     this.#type = lazily(() =>
       customType({ kind: definition.kind, version: version.name, node: node(), schema }),
     );
-    this.#strategy = lazily(() => customStrategy({ definition, version, node: node(), conversion }));
+    this.#strategy = lazily(() =>
+      customStrategy({ definition, version, node: node(), conversion, rules: () => this.#rules }),
+    );
+    if (hasRules(version)) this.load = () => this.#loadRules(node());
     this.#columns = lazily(() => printerColumns(version.additionalPrinterColumns ?? []));
     const { deprecated, deprecationWarning } = version;
     if (deprecated === true)
       this.deprecation = deprecationWarning ?? `${apiVersionOf(definition)} ${definition.kind} is deprecated`;
     const scale = scalePathsOf(version);
     if (scale !== undefined) this.scale = scale;
+  }
+
+  /** CEL is loaded with the first write of a resource that has rules. */
+  async #loadRules(node: SchemaNode): Promise<void> {
+    if (this.#rules !== undefined) return;
+    const { SchemaRules } = await import('../../api/custom-resources/rules.js');
+    this.#rules ??= new SchemaRules(node);
   }
 
   get type(): ObjectType {
@@ -126,6 +139,12 @@ class ServedVersion implements ServedResource {
   get columns(): AnyColumns {
     return this.#columns();
   }
+}
+
+function hasRules({ schema }: CustomResourceDefinitionVersion): boolean {
+  for (const one of schemasWithin(schema?.openAPIV3Schema ?? {}))
+    if ((one['x-kubernetes-validations'] ?? []).length > 0) return true;
+  return false;
 }
 
 function nodeNamed(nodes: Nodes, version: string): SchemaNode {

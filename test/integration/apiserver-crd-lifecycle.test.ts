@@ -174,6 +174,32 @@ await t.test('names that are taken, and definitions that change what may not cha
   t.match(textOf(wrong.json['message']), 'must have exactly one version marked as storage version');
 });
 
+await t.test('rules in CEL', async (t) => {
+  const withRule = (rule: string): Record<string, unknown> => {
+    const spec = {
+      type: 'object',
+      properties: { size: { type: 'integer' } },
+      'x-kubernetes-validations': [{ rule, message: 'cannot shrink' }],
+    };
+    const schema = { openAPIV3Schema: { type: 'object', properties: { spec } } };
+    return openDefinition('Balloon', { versions: [{ name: 'v1', served: true, storage: true, schema }] });
+  };
+  const wrong = await fixture.request('POST', definitionsPath, withRule('self.sise > 1'));
+  t.equal(wrong.status, 422);
+  t.match(textOf(wrong.json['message']), "undefined field 'sise'");
+  await define(fixture, withRule('self.size >= oldSelf.size'));
+  const balloon = { metadata: { name: 'b' }, spec: { size: 2 } };
+  t.equal((await fixture.request('POST', `${things}/v1/balloons`, balloon)).status, 201);
+  t.equal((await patch(`${things}/v1/balloons/b`, { spec: { size: 3 } })).status, 200);
+  t.match((await patch(`${things}/v1/balloons/b`, { spec: { size: 1 } })).json, {
+    code: 422,
+    message: 'Balloon.things.example.com "b" is invalid: spec: Invalid value: "object": cannot shrink',
+  });
+  t.match((await patch(`${things}/v1/balloons/b`, { spec: { size: 'x' } })).json, {
+    message: /some validation rules were not checked because the object was invalid/,
+  });
+});
+
 await t.test('another server on the same store, and one that starts again, serve the same', async (t) => {
   const other = await startFixture({ store, keepStore: true });
   t.teardown(() => other.stop());

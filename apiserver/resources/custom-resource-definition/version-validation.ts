@@ -9,7 +9,8 @@ import type {
 import { checkDefaults } from '../../../api/custom-resources/check-defaults.js';
 import { checkKeywords } from '../../../api/custom-resources/check-keywords.js';
 import { checkStructural } from '../../../api/custom-resources/check-structural.js';
-import { compileSchema, schemasWithin } from '../../../api/custom-resources/schema-node.js';
+import { checkSchemaRules } from '../../../api/custom-resources/check-rules.js';
+import { compileSchema } from '../../../api/custom-resources/schema-node.js';
 import { findField } from '../../../api/custom-resources/schema-path.js';
 import { Violations } from '../../../api/field-path.js';
 import { parseJsonPath } from '../../../api/json-path.js';
@@ -105,14 +106,15 @@ function validateSchema(
       );
   }
   if (root.nullable === true) violations.forbidden(`${at}.nullable`, 'nullable cannot be true at the root');
-  for (const one of schemasWithin(root))
-    if ((one['x-kubernetes-validations'] ?? []).length > 0)
-      violations.forbidden(at, 'x-kubernetes-validations are not evaluated yet');
   const found = new Violations();
   checkStructural(root, at, found);
   checkKeywords(root, at, found);
-  // Only a schema that holds together can be asked whether its defaults are valid.
-  if (!found.any) checkDefaults(compileSchema(root), at, found);
+  // Only a schema that holds together can be asked whether its defaults and rules are valid.
+  if (!found.any) {
+    const node = compileSchema(root);
+    checkDefaults(node, at, found);
+    checkSchemaRules(node, at, found);
+  }
   violations.addAll(found.causes);
 }
 
