@@ -106,8 +106,20 @@ export function buildProgram(version: string, run: Run, write: (text: string) =>
   return program;
 }
 
+/** As those of the apiserver, which says what each is. */
+const etcdAccessFlags: readonly [string, string][] = [
+  ['--etcd-prefix <prefix>', 'what all keys in etcd begin with (default: /registry)'],
+  ['--etcd-cafile <file>', 'CA of etcd, PEM'],
+  ['--etcd-certfile <file>', 'client certificate for etcd, PEM'],
+  ['--etcd-keyfile <file>', 'its key, PEM'],
+  ['--etcd-server-name <name>', "name in etcd's certificates, where it is not the host of the URL"],
+  ['--etcd-credentials-file <file>', 'one line USER:PASSWORD, for an etcd with authentication'],
+];
+
 function declareStore(program: Command, run: Run): void {
-  const store = program.command('store').description('snapshots and checks of the embedded store');
+  const store = program
+    .command('store')
+    .description('snapshots and checks of the embedded store; moves to etcd and back');
   const declare = (name: string, description: string): Command =>
     withFolders(store.command(name)).description(description).addOption(outputOption());
   const handOver = (flags: SettingsFlags, args: readonly string[]): Promise<void> =>
@@ -130,6 +142,22 @@ function declareStore(program: Command, run: Run): void {
     .action(async (file: string | undefined, flags: SettingsFlags) => {
       await handOver(flags, file === undefined ? ['verify'] : ['verify', file]);
     });
+  const migrate = declare(
+    'migrate',
+    'move a stopped cluster from the embedded store to etcd, or back, and check it',
+  )
+    .requiredOption('--from <store>', 'embedded, or etcd=URL[,URL]', checkStore)
+    .requiredOption('--to <store>', 'the same', checkStore);
+  for (const [flag, description] of etcdAccessFlags) migrate.option(flag, description);
+  migrate.action(async (flags: SettingsFlags & Readonly<Record<string, string>>) => {
+    const own = new Set(['dataDir', 'runDir', 'logDir', 'output']);
+    const passed = Object.entries(flags).filter(([name]) => !own.has(name));
+    const settings = Object.fromEntries(Object.entries(flags).filter(([name]) => own.has(name)));
+    const args = passed.map(
+      ([name, value]) => `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}=${value}`,
+    );
+    await handOver(settings, ['migrate', ...args]);
+  });
   declare('status', 'show revision, size and condition').action(async (flags: SettingsFlags) => {
     await handOver(flags, ['status']);
   });

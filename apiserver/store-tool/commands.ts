@@ -12,7 +12,7 @@ export interface ToolContext {
   readonly nowMs: () => number;
 }
 
-type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 export async function snapshot(context: ToolContext, dataDir: string, file: string): Promise<ExitCode> {
   mustExist(dataDir);

@@ -1,10 +1,14 @@
-/** What `knarr store` executes: snapshots, restores and checks the folder of an embedded store. */
+/** What `knarr store` executes: snapshots, restores and checks the folder of an embedded store; moves to etcd and back. */
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { createLogger } from '../../common/log.js';
 import { exitCodes, UsageError } from '../../common/usage-error.js';
 import { StoreError } from '../storage/store.js';
 import { restore, snapshot, status, verify } from './commands.js';
 import type { ToolContext } from './commands.js';
+import { declareEtcdFlags } from '../store-flags.js';
+import { migrate } from './migrate.js';
+import type { MigrateFlags } from './migrate.js';
 import type { OutputFormat } from './report.js';
 
 interface Flags {
@@ -86,6 +90,14 @@ declare('verify', 'read every record of a snapshot, or of the folder, and check 
   });
 declare('status', 'show revision, size and condition').action(async (flags: Flags) => {
   await run(flags, status);
+});
+declareEtcdFlags(
+  declare('migrate', 'move a stopped cluster from the embedded store to etcd, or back, and check it')
+    .requiredOption('--from <store>', 'embedded, or etcd=URL[,URL]')
+    .requiredOption('--to <store>', 'the same'),
+).action(async (flags: Flags & MigrateFlags) => {
+  const log = createLogger('store', 'error');
+  await run(flags, (context, dataDir) => migrate(context, dataDir, flags, log));
 });
 await program.parseAsync(process.argv);
 

@@ -6,6 +6,7 @@ import type { Store } from '../store.js';
 import type * as EmbeddedTools from './embedded/tools.js';
 import type { EmbeddedStoreOptions } from './embedded/embedded-store.js';
 import type { EtcdStoreOptions } from './etcd/etcd-store.js';
+import type * as EtcdTools from './etcd/tools.js';
 import type { MemoryStoreOptions } from './memory/memory-store.js';
 
 export type StoreOptions = MemoryStoreOptions | EmbeddedStoreOptions | EtcdStoreOptions;
@@ -30,4 +31,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 /** What `knarr store` does with the directory of an embedded store. */
 export function loadEmbeddedTools(): Promise<typeof EmbeddedTools> {
   return import('./embedded/tools.js');
+}
+
+/** What `knarr store migrate` does with an etcd. */
+export function loadEtcdTools(): Promise<typeof EtcdTools> {
+  return import('./etcd/tools.js');
 }

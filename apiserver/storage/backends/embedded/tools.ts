@@ -95,37 +95,79 @@ export async function restoreSnapshot(
   bumpRevision: number,
   { signal, onProgress }: ToolOptions,
 ): Promise<SnapshotFacts> {
+  let reader: SnapshotReader | undefined;
+  const open = async (): Promise<SnapshotReader> =>
+    (reader ??= await openSnapshot(file, { withDigest: true }));
+  const records = async function* (): AsyncGenerator<StoredRecord> {
+    for await (const part of wholeParts(file, await open())) {
+      yield* part.records;
+      onProgress(part.end);
+    }
+  };
+  const raised = async (): Promise<number> => (await open()).head.revision + bumpRevision;
+  try {
+    return await fillEmptyDir(dataDir, raised, records(), signal);
+  } finally {
+    await reader?.close();
+  }
+}
+
+/**
+ * Makes a store of these records, which come in the order of their keys. Rejects with `locked` when the directory is
+ * owned, with UsageError when there is a store in it. It is there whole in the end, or not at all.
+ */
+export async function fillEmptyDir(
+  dataDir: string,
+  revisionOf: () => Promise<number>,
+  records: AsyncIterable<StoredRecord>,
+  signal: AbortSignal,
+): Promise<SnapshotFacts> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const unlock = lockDataDir(dataDir);
-  let reader: SnapshotReader | undefined;
   try {
     if (await hasStore(dataDir)) {
       throw new UsageError(
-        `there is a store in ${dataDir}, and a snapshot is restored into an empty folder only: mv ${dataDir} ${dataDir}.old`,
+        `there is a store in ${dataDir}, and what is restored or moved goes into an empty folder only: mv ${dataDir} ${dataDir}.old`,
       );
     }
-    const opened = (reader = await openSnapshot(file, { withDigest: true }));
-    const revision = opened.head.revision + bumpRevision;
+    const revision = await revisionOf();
     let keys = 0;
     let valueBytes = 0;
-    const records = async function* (): AsyncGenerator<StoredRecord> {
-      for await (const part of wholeParts(file, opened)) {
-        for (const record of part.records) {
-          keys++;
-          valueBytes += record.value.byteLength;
-        }
-        yield* part.records;
-        onProgress(part.end);
+    const counted = async function* (): AsyncGenerator<StoredRecord> {
+      for await (const record of records) {
+        keys++;
+        valueBytes += record.value.byteLength;
+        yield record;
       }
     };
-    const contents = { revision, records: records(), writtenAt: new Date() };
+    const contents = { revision, records: counted(), writtenAt: new Date() };
     const fileBytes = await writeFileWhole(snapshotPath(dataDir, revision), encodeSnapshot(contents), {
       signal,
     });
     return { revision, keys, valueBytes, fileBytes };
   } finally {
-    await reader?.close();
     unlock();
+  }
+}
+
+export interface DirContents {
+  readonly revision: number;
+  /** In the order of their keys. */
+  readonly records: readonly StoredRecord[];
+  /** Nobody else opens the directory before that. */
+  readonly close: () => void;
+}
+
+/** All records of a store that does not run. Rejects with `locked` when it does, `corrupt` when its files are. */
+export async function openDirContents(dataDir: string, options: ToolOptions): Promise<DirContents> {
+  const unlock = lockDataDir(dataDir);
+  try {
+    const state = await readWhole(dataDir, options);
+    const { records, revision } = state.range({ prefix: '' });
+    return { revision, records, close: unlock };
+  } catch (error) {
+    unlock();
+    throw error;
   }
 }
 

@@ -1,4 +1,10 @@
-/** Between the store's keys (`/registry/...`) and etcd's (`<prefix>/...`), and between records and messages. */
+/**
+ * Between the store's keys (`/registry/...`) and etcd's (`<prefix>/...`), its revisions and etcd's, and between
+ * records and messages.
+ *
+ * The revisions of a cluster that came from another store go on where they were: the store's are then etcd's plus an
+ * offset, which is kept in a record of the backend's own. Otherwise it is 0, as on every etcd of Kubernetes.
+ */
 import { StoreError } from '../../store.js';
 import type { StoredRecord, StoreEvent } from '../../store.js';
 import type { KeyValue, WatchEvent } from './etcd-messages.js';
@@ -18,6 +24,8 @@ export interface KeyRange {
 
 export class EtcdKeys {
   readonly #root: string;
+  /** Set once, when the store is opened. */
+  revisionOffset = 0;
 
   /** `prefix` stands for `/registry`; a slash at its end is dropped, one at its start is added. */
   constructor(prefix: string) {
@@ -62,19 +70,35 @@ export class EtcdKeys {
     return bytesAfterPrefix(this.toEtcd(prefix));
   }
 
+  fromEtcdRevision(revision: string | number): number {
+    return Number(revision) + this.revisionOffset;
+  }
+
+  /** 0 or less for a revision from before this etcd held the cluster, which etcd must not be asked for. */
+  toEtcdRevision(revision: number): number {
+    return revision - this.revisionOffset;
+  }
+
+  /** Zero is etcd's word for a key that is not there; a revision that cannot be is one that no key has. */
+  toEtcdExpectation(modRevision: number): number {
+    if (modRevision === 0) return 0;
+    const revision = this.toEtcdRevision(modRevision);
+    return revision > 0 ? revision : -1;
+  }
+
   record(kv: KeyValue): StoredRecord {
     return {
       key: this.fromEtcd(kv.key),
       value: kv.value,
-      createRevision: Number(kv.createRevision),
-      modRevision: Number(kv.modRevision),
+      createRevision: this.fromEtcdRevision(kv.createRevision),
+      modRevision: this.fromEtcdRevision(kv.modRevision),
     };
   }
 
   /** Throws `compacted` when etcd could not find the previous value any more. */
   event(event: WatchEvent): StoreEvent {
     const previous = event.prevKv === null ? undefined : this.record(event.prevKv);
-    const revision = Number(event.kv.modRevision);
+    const revision = this.fromEtcdRevision(event.kv.modRevision);
     const isCreation = event.type === 'PUT' && event.kv.createRevision === event.kv.modRevision;
     if (previous === undefined && !isCreation) {
       throw new StoreError('compacted', `the value before revision ${revision} was compacted`);

@@ -20,6 +20,7 @@ export interface RangeRequest {
   readonly rangeEnd?: Uint8Array;
   readonly limit?: number;
   readonly revision?: number;
+  readonly keysOnly?: boolean;
   readonly countOnly?: boolean;
 }
 

@@ -55,6 +55,9 @@ export interface EtcdStoreOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How far the store's revisions are above etcd's; absent where they are the same. */
+export const revisionOffsetRecord = 'revision-offset';
+
 const defaultCompactionIntervalMs = 5 * 60_000;
 
 /**
@@ -68,7 +71,7 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
     await waitForEtcd(async (signal) => {
       await store.get('/registry/', signal);
     }, options);
-    store.begin();
+    await store.begin();
   } catch (error) {
     await store.close();
     throw error;
@@ -100,8 +103,11 @@ class EtcdStore implements Store {
     this.#progress = new EtcdProgress(this.#client, this.#keys);
   }
 
-  /** Starts what goes on beside the calls; closing ends it. */
-  begin(): void {
+  /** Reads what the store keeps about itself, and starts what goes on beside the calls; closing ends it. */
+  async begin(): Promise<void> {
+    const [kv] = (await this.#read({ key: this.#keys.own(revisionOffsetRecord) })).kvs;
+    if (kv !== undefined) this.#keys.revisionOffset = Number(kv.value.toString());
+    this.#noteCompaction(this.#keys.revisionOffset);
     const intervalMs = this.#options.compactionIntervalMs ?? defaultCompactionIntervalMs;
     if (intervalMs === 0) return;
     const { log } = this.#options;
@@ -111,7 +117,7 @@ class EtcdStore implements Store {
       log,
       intervalMs,
       onCompacted: (revision) => {
-        this.#noteCompaction(revision);
+        this.#noteCompaction(this.#keys.fromEtcdRevision(revision));
       },
     });
     void this.#track(compaction.run(this.#closing.signal));
@@ -123,7 +129,7 @@ class EtcdStore implements Store {
   ): Promise<{ record: StoredRecord | undefined; revision: number }> {
     this.#mustBeOpen();
     const response = await this.#read({ key: this.#keys.toEtcd(key) }, signal);
-    return { record: this.#first(response), revision: Number(response.header.revision) };
+    return { record: this.#first(response), revision: this.#keys.fromEtcdRevision(response.header.revision) };
   }
 
   async range(options: RangeOptions, signal?: AbortSignal): Promise<RangeResult> {
@@ -131,7 +137,7 @@ class EtcdStore implements Store {
     const { prefix, startKey, revision, limit } = options;
     const request = {
       ...this.#keys.range(prefix, startKey),
-      ...(revision === undefined ? {} : { revision }),
+      ...(revision === undefined ? {} : { revision: this.#toPast(revision) }),
       ...(limit === undefined ? {} : { limit }),
     };
     if (Buffer.compare(request.key, request.rangeEnd) >= 0) {
@@ -141,7 +147,7 @@ class EtcdStore implements Store {
     const response = await this.#read(request, signal);
     return {
       records: response.kvs.map((kv) => this.#keys.record(kv)),
-      revision: revision ?? Number(response.header.revision),
+      revision: revision ?? this.#keys.fromEtcdRevision(response.header.revision),
       remaining: Number(response.count) - response.kvs.length,
     };
   }
@@ -227,7 +233,10 @@ class EtcdStore implements Store {
   async compact(revision: number): Promise<void> {
     this.#mustBeOpen();
     try {
-      await this.#track(this.#client.compact(revision));
+      const etcdRevision = this.#keys.toEtcdRevision(revision);
+      // Before this etcd held the cluster there is nothing to forget.
+      if (etcdRevision <= 0) return;
+      await this.#track(this.#client.compact(etcdRevision));
       this.#noteCompaction(revision);
     } catch (error) {
       const problem = storeErrorOf(error);
@@ -287,13 +296,14 @@ class EtcdStore implements Store {
     value: Uint8Array | undefined,
   ): Promise<WriteAnswer> {
     const etcdKey = this.#keys.toEtcd(key);
+    const expected = this.#keys.toEtcdExpectation(expectedModRevision);
     try {
       const response = await this.#client.txn({
-        compare: [{ result: 'EQUAL', target: 'MOD', key: etcdKey, modRevision: expectedModRevision }],
+        compare: [{ result: 'EQUAL', target: 'MOD', key: etcdKey, modRevision: expected }],
         success: [operation],
         failure: [{ requestRange: { key: etcdKey } }],
       });
-      const revision = Number(response.header.revision);
+      const revision = this.#keys.fromEtcdRevision(response.header.revision);
       if (response.succeeded) return { kind: 'written', revision, response };
       const found = response.responses[0]?.responseRange;
       return { kind: 'refused', current: found && this.#first(found) };
@@ -349,13 +359,23 @@ class EtcdStore implements Store {
       this.#noteCompaction(compactRevision);
       throw new StoreError(
         'compacted',
-        `revision ${request.revision ?? 0} is gone: history begins at ${compactRevision}`,
+        `revision ${this.#keys.fromEtcdRevision(request.revision ?? 0)} is gone: history begins at ${compactRevision}`,
         {
           cause: error,
           compactRevision,
         },
       );
     }
+  }
+
+  /** Throws `compacted` for a revision from before this etcd held the cluster. */
+  #toPast(revision: number): number {
+    const etcdRevision = this.#keys.toEtcdRevision(revision);
+    if (etcdRevision > 0) return etcdRevision;
+    const compactRevision = this.#keys.revisionOffset + 1;
+    throw new StoreError('compacted', `revision ${revision} is gone: history begins at ${compactRevision}`, {
+      compactRevision,
+    });
   }
 
   #noteCompaction(revision: number): void {

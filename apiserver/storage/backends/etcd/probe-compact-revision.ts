@@ -4,12 +4,12 @@ import { EtcdCallError } from './etcd-errors.js';
 import type { EtcdKeys } from './etcd-keys.js';
 import type { WatchResponse } from './etcd-messages.js';
 
-/** 0 when nothing was compacted. Rejects with EtcdCallError, StoreError. */
+/** In the store's revisions; 0 when nothing was compacted. Rejects with EtcdCallError, StoreError. */
 export async function probeCompactRevision(client: EtcdClient, keys: EtcdKeys): Promise<number> {
   const key = keys.toEtcd('/registry/');
   try {
     await client.range({ key, revision: 1 });
-    return 0;
+    return keys.revisionOffset === 0 ? 0 : keys.revisionOffset + 1;
   } catch (error) {
     if (!(error instanceof EtcdCallError) || error.kind !== 'compacted') throw error;
   }
@@ -26,7 +26,7 @@ export async function probeCompactRevision(client: EtcdClient, keys: EtcdKeys): 
       },
     });
     for await (const response of stream as AsyncIterable<WatchResponse>) {
-      if (response.canceled) return Number(response.compactRevision);
+      if (response.canceled) return keys.fromEtcdRevision(response.compactRevision);
     }
   } finally {
     stream.cancel();

@@ -36,8 +36,12 @@ class WatchCancelled extends Error {
 }
 
 export async function* watchEtcd(options: EtcdWatchOptions): AsyncGenerator<WatchBatch> {
-  const { signal, client, progress, log, clock } = options;
+  const { signal, client, keys, progress, log, clock } = options;
   let seen = options.afterRevision;
+  if (keys.toEtcdRevision(seen + 1) <= 0) {
+    const compactRevision = keys.revisionOffset + 1;
+    throw new StoreError('compacted', `history begins at revision ${compactRevision}`, { compactRevision });
+  }
   let failures = 0;
   while (!signal.aborted) {
     let opened: Awaited<ReturnType<EtcdClient['watch']>> | undefined;
@@ -85,7 +89,7 @@ async function* readStream(
     stream.write({
       createRequest: {
         ...keys.watchRange(prefix, !progressNotify),
-        startRevision: afterRevision + 1,
+        startRevision: keys.toEtcdRevision(afterRevision + 1),
         progressNotify,
         prevKv: true,
         fragment: true,
@@ -96,10 +100,10 @@ async function* readStream(
     let reached = afterRevision;
     let events: StoreEvent[] = [];
     for await (const response of stream as AsyncIterable<WatchResponse>) {
-      if (response.canceled) throw cancellation(response);
+      if (response.canceled) throw cancellation(response, keys);
       if (response.created) continue;
       for (const event of response.events) {
-        const revision = Number(event.kv.modRevision);
+        const revision = keys.fromEtcdRevision(event.kv.modRevision);
         // Versions before 3.4.25 and 3.5.8 may send an event again after they caught up from a snapshot.
         if (revision <= seen) continue;
         reached = revision;
@@ -108,7 +112,7 @@ async function* readStream(
       if (response.fragment) continue;
       // Of a batch, no more is claimed than it holds; without events the header tells of progress.
       if (response.events.length === 0 && progressNotify)
-        reached = Math.max(reached, Number(response.header.revision));
+        reached = Math.max(reached, keys.fromEtcdRevision(response.header.revision));
       if (reached > seen) yield { events, revision: reached };
       seen = reached;
       events = [];
@@ -119,9 +123,9 @@ async function* readStream(
   }
 }
 
-function cancellation(response: WatchResponse): Error {
-  const compactRevision = Number(response.compactRevision);
-  if (compactRevision > 0) {
+function cancellation(response: WatchResponse, keys: EtcdKeys): Error {
+  if (Number(response.compactRevision) > 0) {
+    const compactRevision = keys.fromEtcdRevision(response.compactRevision);
     return new StoreError('compacted', `history begins at revision ${compactRevision}`, { compactRevision });
   }
   return new WatchCancelled(`etcd cancelled the watch: ${response.cancelReason}`);
