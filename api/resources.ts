@@ -6,6 +6,7 @@
  */
 import * as admissionregistration from './resources/admissionregistration.js';
 import * as apiextensions from './resources/apiextensions.js';
+import * as apiregistration from './resources/apiregistration.js';
 import * as apps from './resources/apps.js';
 import * as authentication from './resources/authentication.js';
 import * as authorization from './resources/authorization.js';
@@ -30,6 +31,7 @@ export { listKindOf, resourceVerbs } from './resources/define.js';
 export type { ResourceDefinition } from './resources/define.js';
 export * from './resources/admissionregistration.js';
 export * from './resources/apiextensions.js';
+export * from './resources/apiregistration.js';
 export * from './resources/apps.js';
 export * from './resources/authentication.js';
 export * from './resources/authorization.js';
@@ -55,6 +57,7 @@ export * from './resources/storage.js';
  */
 export const resourceDefinitions: readonly ResourceDefinition[] = [
   ...Object.values(core),
+  ...Object.values(apiregistration),
   ...Object.values(apps),
   ...Object.values(events),
   ...Object.values(authentication),

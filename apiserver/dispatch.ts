@@ -1,6 +1,8 @@
 /** From a request to its handler: which verb, which resource, who asks, and whether he may. */
 import { pods } from '../api/resources.js';
 import { isStatusError, StatusError } from '../api/status-error.js';
+import type { APIService } from '../api/generated/apiregistration-v1.js';
+import type { Aggregator } from './aggregation/aggregator.js';
 import { findComputed } from './computed/registry.js';
 import type { DiscoveryHandler } from './discovery/discovery-handler.js';
 import type { HealthHandler } from './discovery/health-handler.js';
@@ -38,6 +40,7 @@ export interface DispatcherOptions {
   readonly parts: ServerParts;
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
+  readonly aggregator: Aggregator;
   readonly discovery: DiscoveryHandler;
   readonly openApi: OpenApiHandler;
   readonly openId: OpenIdHandler;
@@ -54,6 +57,8 @@ interface Route {
 
 type Found =
   | { readonly kind: 'route'; readonly path: ResourcePath; readonly route: Route }
+  /** Another API server's. */
+  | { readonly kind: 'remote'; readonly path: ResourcePath | undefined; readonly service: APIService }
   /** Discovery's, or nobody's. */
   | { readonly kind: 'path' }
   | { readonly kind: 'refused'; readonly error: unknown };
@@ -89,9 +94,17 @@ export class Dispatcher {
       const user = await authenticator.authenticate(exchange);
       const found = this.#find(exchange);
       if (found.kind !== 'route') {
-        const attributes = { user, verb: exchange.method.toLowerCase(), path: exchange.path };
+        const attributes =
+          found.kind === 'remote' && found.path !== undefined
+            ? attributesOf(exchange, user, remoteVerb(exchange, found.path), found.path)
+            : { user, verb: exchange.method.toLowerCase(), path: exchange.path };
         admission = await this.#admit(exchange, attributes);
         if (found.kind === 'refused') throw found.error;
+        if (found.kind === 'remote') {
+          await this.#authorize(attributes);
+          await this.#options.aggregator.handle(exchange, user, found.service);
+          return;
+        }
         await this.#handlePath(exchange, attributes);
       } else {
         const { path, route } = found;
@@ -134,6 +147,8 @@ export class Dispatcher {
     try {
       const path = parseResourcePath(exchange.path);
       const route = path === undefined ? undefined : this.#route(exchange, path);
+      const service = route === undefined ? this.#options.aggregator.find(exchange.path) : undefined;
+      if (service !== undefined) return { kind: 'remote', path, service };
       return path === undefined || route === undefined ? { kind: 'path' } : { kind: 'route', path, route };
     } catch (error) {
       return { kind: 'refused', error };
@@ -268,6 +283,23 @@ function needsStrategy(verb: string, exchange: Exchange): boolean {
   return (
     !readingVerbs.has(verb) || exchange.query.has('fieldSelector') || exchange.query.has('labelSelector')
   );
+}
+
+/** What a request to a resource of another server is to access control. */
+function remoteVerb(exchange: Exchange, path: ResourcePath): string {
+  switch (exchange.method) {
+    case 'POST':
+      return 'create';
+    case 'PUT':
+      return 'update';
+    case 'PATCH':
+      return 'patch';
+    case 'DELETE':
+      return path.name === '' ? 'deletecollection' : 'delete';
+    default:
+      if (wantsWatch(exchange, path)) return 'watch';
+      return path.name === '' ? 'list' : 'get';
+  }
 }
 
 function wantsWatch(exchange: Exchange, path: ResourcePath): boolean {

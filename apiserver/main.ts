@@ -9,7 +9,9 @@ import {
   readPort,
   readWholeNumber,
 } from '../common/read-flags.js';
+import { UsageError } from '../common/usage-error.js';
 import { startApiServer } from './server.js';
+import type { ApiServerOptions } from './server.js';
 import { declareServiceAccountFlags, readServiceAccountFlags } from './service-account-flags.js';
 import type { ServiceAccountFlags } from './service-account-flags.js';
 import { openStore } from './storage/backends/registry.js';
@@ -29,6 +31,8 @@ interface Flags extends ServiceAccountFlags, StoreFlags {
   kubeletCertificateAuthority?: string;
   kubeletClientCertificate?: string;
   kubeletClientKey?: string;
+  proxyClientCertFile?: string;
+  proxyClientKeyFile?: string;
   eventTtl: string;
   disableAdmissionPlugins: string;
   enablePriorityAndFairness: string | boolean;
@@ -52,6 +56,8 @@ await runComponent<Flags>({
       .option('--kubelet-certificate-authority <file>', 'CA of the kubelets, PEM')
       .option('--kubelet-client-certificate <file>', 'client certificate for kubelets, PEM')
       .option('--kubelet-client-key <file>', 'its key, PEM')
+      .option('--proxy-client-cert-file <file>', 'client certificate for API servers behind this one, PEM')
+      .option('--proxy-client-key-file <file>', 'its key, PEM')
       .option('--event-ttl <duration>', 'how long Events are kept', '1h')
       .option('--disable-admission-plugins <names>', 'plugins that are left out, comma-separated', '')
       .option(
@@ -88,6 +94,7 @@ async function run(flags: Flags, { log, signal, metrics }: ComponentContext): Pr
         ...optionalPem('cert', '--kubelet-client-certificate', flags.kubeletClientCertificate),
         ...optionalPem('key', '--kubelet-client-key', flags.kubeletClientKey),
       },
+      ...readProxyCertificate(flags),
       store,
       serviceClusterIpRange: flags.serviceClusterIpRange,
       serviceNodePortRange: flags.serviceNodePortRange,
@@ -117,6 +124,19 @@ async function run(flags: Flags, { log, signal, metrics }: ComponentContext): Pr
   } finally {
     await store.close();
   }
+}
+
+function readProxyCertificate(flags: Flags): Pick<ApiServerOptions, 'proxyCertificate'> {
+  const { proxyClientCertFile: cert, proxyClientKeyFile: key } = flags;
+  if (cert === undefined && key === undefined) return {};
+  if (cert === undefined || key === undefined)
+    throw new UsageError('--proxy-client-cert-file and --proxy-client-key-file go together');
+  return {
+    proxyCertificate: {
+      cert: readFlagFile('--proxy-client-cert-file', cert),
+      key: readFlagFile('--proxy-client-key-file', key),
+    },
+  };
 }
 
 function optionalPem<K extends string>(

@@ -8,6 +8,9 @@ import { loadSchema } from '../api/schema/load.js';
 import type { Clock } from '../common/clock.js';
 import { systemClock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
+import { Aggregator } from './aggregation/aggregator.js';
+import type { ProxyCertificate } from './aggregation/backend.js';
+import { registerLocalServices } from './aggregation/register-local.js';
 import { createAdmissionChain } from './admission/registry.js';
 import { runKubernetesService } from './bootstrap/kubernetes-service.js';
 import { repairServiceClaims, runServiceClaimRepair } from './bootstrap/repair-service-claims.js';
@@ -70,6 +73,8 @@ export interface ApiServerOptions {
   readonly serviceNodePortRange: string;
   readonly eventTtlSeconds: number;
   readonly serviceAccountTokens: ServiceAccountTokenOptions;
+  /** What this server proves itself with to the API servers behind it. */
+  readonly proxyCertificate?: ProxyCertificate;
   /** Admission plugins that are left out, by name. */
   readonly disabledAdmissionPlugins?: readonly string[];
   readonly log: Logger;
@@ -110,6 +115,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     const claims = { services: resources.of(services).storage, addressClaims, portClaims, clock, log };
     await repairServiceClaims(claims, new Set());
     await Promise.all([ensureNamespaces(parts), ensurePriorityClasses(parts)]);
+    const aggregator = new Aggregator(parts, options.proxyCertificate);
     const custom = await followDefinitions(parts, { ...storage, schema: parts.schema }, stopping.signal);
     let listener: Listener | undefined = undefined as Listener | undefined;
     const flowControl = await startFlowControl(
@@ -119,6 +125,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     );
     const dispatcher = createDispatcher(options, parts, cache, {
       limiter: flowControl.limiter,
+      aggregator,
       port: () => listener?.port ?? options.port,
     });
     listener = await listen({
@@ -139,6 +146,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     const reconciling = Promise.all([
       runKubernetesService(parts, { clusterIp: clusterIps.first, port, presence }, stopping.signal),
       runServiceClaimRepair(claims, stopping.signal),
+      registerLocalServices(parts, stopping.signal),
+      aggregator.run(stopping.signal),
     ]);
     log.info('listening', { address: options.host, port });
     const opened = listener;
@@ -245,6 +254,7 @@ async function checkStore(store: Store): Promise<void> {
 
 interface DispatcherDependencies {
   readonly limiter: RequestLimiter;
+  readonly aggregator: Aggregator;
   readonly port: () => number;
 }
 
@@ -252,12 +262,13 @@ function createDispatcher(
   options: ApiServerOptions,
   parts: ServerParts,
   cache: WatchCache,
-  { limiter, port }: DispatcherDependencies,
+  { limiter, aggregator, port }: DispatcherDependencies,
 ): Dispatcher {
   const { resources, schema } = parts;
   const serverAddress = (): string => `${options.advertiseAddress}:${port()}`;
   return new Dispatcher({
     parts,
+    aggregator,
     authenticator: new Authenticator(parts.tokens.verifier, options.log),
     authorizer: parts.authorizer,
     discovery: new DiscoveryHandler({ definitions: () => resources.definitions, serverAddress }),

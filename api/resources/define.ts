@@ -29,6 +29,8 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
   readonly viewOf?: ResourceDefinition;
   /** Defined by a CustomResourceDefinition: JSON and YAML only, and a folder of its group in the store. */
   readonly custom?: boolean;
+  /** Served by another API server behind this one: only discovery knows it here. */
+  readonly remote?: boolean;
   /** Only there for the type checker: ties the definition to the object's type. */
   readonly exampleOf?: T;
 }

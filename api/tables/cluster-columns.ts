@@ -1,4 +1,5 @@
 /** The columns of Nodes, Namespaces, Leases, Events and of the objects that hold data. */
+import type { APIService } from '../generated/apiregistration-v1.js';
 import type { Lease } from '../generated/coordination-v1.js';
 import type { ConfigMap, Event, Namespace, Node, Secret, ServiceAccount } from '../generated/core-v1.js';
 import type { KubernetesObject } from '../objects.js';
@@ -214,6 +215,28 @@ export const eventColumns: readonly Column<Event>[] = [
     cell: ({ series, count }) => series?.count ?? (count === undefined || count === 0 ? 1 : count),
   },
   { ...nameColumn, priority: 1 },
+];
+
+export const apiServiceColumns: readonly Column<APIService>[] = [
+  nameColumn,
+  {
+    name: 'Service',
+    type: 'string',
+    description: 'Service behind which the group version is served',
+    cell: ({ spec: { service } }) =>
+      service === undefined ? 'Local' : `${service.namespace ?? ''}/${service.name ?? ''}`,
+  },
+  {
+    name: 'Available',
+    type: 'string',
+    description: 'Whether the group version can be asked for',
+    cell: ({ status }) => {
+      const condition = findCondition(status.conditions, 'Available');
+      if (condition === undefined) return 'Unknown';
+      return condition.status === 'True' ? 'True' : `${condition.status} (${condition.reason ?? ''})`;
+    },
+  },
+  ageColumn,
 ];
 
 /** Definitions are older than the habit of telling ages. */

@@ -105,6 +105,7 @@ register(resources.mutatingWebhookConfigurations, steering.webhookConfigurationC
 register(resources.validatingWebhookConfigurations, steering.webhookConfigurationColumns);
 register(resources.validatingAdmissionPolicies, steering.validatingAdmissionPolicyColumns);
 register(resources.validatingAdmissionPolicyBindings, steering.validatingAdmissionPolicyBindingColumns);
+register(resources.apiServices, cluster.apiServiceColumns);
 register(resources.customResourceDefinitions, cluster.customResourceDefinitionColumns);
 register(resources.flowSchemas, steering.flowSchemaColumns);
 register(resources.priorityLevelConfigurations, steering.priorityLevelConfigurationColumns);

@@ -48,7 +48,8 @@ export class OpenApiHandler {
   }
 
   async #publish(previous: Promise<OpenApiPublisher> | undefined): Promise<OpenApiPublisher> {
-    const { definitions: resources, all } = this.#resources;
+    const { definitions, all } = this.#resources;
+    const resources = definitions.filter(({ remote }) => remote !== true);
     const custom = new Map(
       all.flatMap(({ definition, openApi }) =>
         openApi === undefined ? [] : [[definition.schemaName, openApi] as const],

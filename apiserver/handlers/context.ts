@@ -86,6 +86,7 @@ export class ResourceTable {
   #byPath: ReadonlyMap<string, ServedResource>;
   #all: readonly ServedResource[];
   #definitions: readonly ResourceDefinition[];
+  #remote: readonly ResourceDefinition[] = [];
 
   constructor(builtIn: readonly ServedResource[]) {
     this.#builtIn = builtIn;
@@ -109,7 +110,16 @@ export class ResourceTable {
     const taken = byPathOf(this.#builtIn);
     this.#all = [...this.#builtIn, ...custom.filter(({ definition }) => !taken.has(pathKey(definition)))];
     this.#byPath = byPathOf(this.#all);
-    this.#definitions = definitionsOf(this.#all);
+    this.#definitions = [...definitionsOf(this.#all), ...this.#remote];
+  }
+
+  /** Replaces what other API servers behind this one serve: discovery tells of it, and nobody finds it here. */
+  setRemote(remote: readonly ResourceDefinition[]): void {
+    const isSame =
+      remote.length === this.#remote.length && remote.every((one, index) => one === this.#remote[index]);
+    if (isSame) return;
+    this.#remote = remote;
+    this.#definitions = [...definitionsOf(this.#all), ...remote];
   }
 
   /** By the names in a URL; undefined when there is no such resource. */

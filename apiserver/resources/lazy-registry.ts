@@ -136,6 +136,7 @@ export const lazyStrategies: readonly LazyStrategy[] = [
     async () =>
       (await import('./priority-level-configuration/strategy.js')).priorityLevelConfigurationStrategy,
   ),
+  lazy(resources.apiServices, async () => (await import('./api-service/strategy.js')).apiServiceStrategy),
   lazy(
     resources.customResourceDefinitions,
     async () => (await import('./custom-resource-definition/strategy.js')).customResourceDefinitionStrategy,

@@ -85,7 +85,8 @@ async function send(
   }
 }
 
-function hasBody({ headers, body }: Exchange): boolean {
+/** Whether a body follows the head of a request. */
+export function hasBody({ headers, body }: Exchange): boolean {
   const length = headers['content-length'];
   if (length !== undefined) return length !== '0';
   // HTTP/2 says with the headers whether anything follows.
@@ -182,6 +183,29 @@ async function passOn(exchange: Exchange, response: IncomingMessage, place: Prox
     return;
   }
   const content = location === undefined ? rewritten(response, headers, place) : response;
+  await streamBody(exchange, status, headers, content);
+  response.destroy();
+}
+
+/** Passes an answer on as it is. */
+export async function passThrough(exchange: Exchange, response: IncomingMessage): Promise<void> {
+  const headers = responseHeaders(response.headersDistinct);
+  const status = response.statusCode ?? 502;
+  if (exchange.method === 'HEAD' || status === 204 || status === 304) {
+    response.resume();
+    exchange.respond(status, headers);
+    return;
+  }
+  await streamBody(exchange, status, headers, response);
+  response.destroy();
+}
+
+async function streamBody(
+  exchange: Exchange,
+  status: number,
+  headers: Record<string, string[]>,
+  content: Readable,
+): Promise<void> {
   const stream = exchange.stream(status, headers);
   try {
     for await (const chunk of content as AsyncIterable<Buffer>) {
@@ -193,8 +217,6 @@ async function passOn(exchange: Exchange, response: IncomingMessage, place: Prox
     // What has begun cannot be made an error any more: the client sees a body that breaks off.
     if (!exchange.signal.aborted) exchange.abort();
     if (!(error instanceof Error)) throw error;
-  } finally {
-    response.destroy();
   }
 }
 
