@@ -10,8 +10,9 @@ import type { FieldDef, ObjectDef, Schema, TypeRef, UnionForm } from './model.js
 
 export interface DecodeOptions {
   /**
-   * Fill `always` structs, zero values of fields without omitempty, and static defaults. On by default; off where the
-   * JSON is to be read as it stands.
+   * Fill `always` structs, zero values of fields without omitempty, and static defaults; leave out zero values of fields
+   * with it, as Kubernetes does: `hostNetwork: false` is as good as nothing. On by default; off where the JSON is to be
+   * read as it stands.
    */
   readonly fill?: boolean;
   /** What errors call the object, where the type is only a part of what is read. */
@@ -90,6 +91,19 @@ interface Walk {
 }
 
 type Decode = (value: unknown, walk: Walk) => unknown;
+
+interface ReadableField {
+  readonly decode: Decode;
+  readonly leavesOutZero: boolean;
+}
+
+const typesWithZero: ReadonlySet<string> = new Set(['string', 'boolean', 'int32', 'int64', 'double', 'bytes']);
+
+/** Zero, false, an empty text, list or map. */
+function isZero(value: unknown): boolean {
+  if (typeof value !== 'object') return value === '' || value === 0 || value === false;
+  return Array.isArray(value) ? value.length === 0 : value !== null && Object.keys(value).length === 0;
+}
 
 /** Kubernetes stops counting there, too. */
 const maxUnknownFields = 100;
@@ -239,16 +253,17 @@ class Compiler {
   }
 
   #compileObject(type: ObjectDef): Decode {
-    const fields = new Map<string, Decode>();
+    const fields = new Map<string, ReadableField>();
     const fills: Fill[] = [];
     for (const field of type.fields.values()) {
-      fields.set(field.name, this.#compile(field.type));
+      const leavesOutZero = !field.keepZero && !field.pointer && this.#hasZero(field.type);
+      fields.set(field.name, { decode: this.#compile(field.type), leavesOutZero });
       const fill = this.#fillOf(field);
       if (fill !== undefined) fills.push(fill);
     }
     if (type.role !== 'type') {
       const text = compileScalar('string', 'string');
-      for (const name of ['apiVersion', 'kind']) fields.set(name, text);
+      for (const name of ['apiVersion', 'kind']) fields.set(name, { decode: text, leavesOutZero: false });
     }
     const goType = this.goType({ is: 'named', name: type.name });
     return (value, walk) => {
@@ -273,6 +288,15 @@ class Compiler {
     }
     if (!field.always && !field.required && (field.optional || !field.keepZero)) return undefined;
     return { name, make: (walk) => this.#zero(field.type, walk), replacesEmpty: false };
+  }
+
+  /** Whether the zero value is one that `omitempty` leaves out: not that of a struct, nor of arbitrary JSON. */
+  #hasZero(ref: TypeRef): boolean {
+    if (ref.is === 'scalar') return typesWithZero.has(ref.scalar);
+    if (ref.is !== 'named') return true;
+    const type = this.#schema.types.get(ref.name);
+    if (type?.is === 'alias') return type.forms === undefined && this.#hasZero(type.target);
+    return type?.is === 'enum';
   }
 
   #zero(ref: TypeRef, walk: Walk): unknown {
@@ -332,20 +356,22 @@ function compileScalar(scalar: keyof typeof scalarReaders, goType: string): Deco
 
 function readFields(
   value: Readonly<Record<string, unknown>>,
-  fields: ReadonlyMap<string, Decode>,
+  fields: ReadonlyMap<string, ReadableField>,
   walk: Walk,
 ): Record<string, unknown> {
   const object: Record<string, unknown> = {};
   const depth = walk.path.length;
   for (const name of Object.keys(value)) {
-    const decode = fields.get(name);
+    const field = fields.get(name);
     walk.path[depth] = name;
-    if (decode === undefined) {
+    if (field === undefined) {
       if (walk.unknownFields.length < maxUnknownFields) walk.unknownFields.push(strictPath(walk.path));
       continue;
     }
     const item = value[name];
-    if (item !== null && item !== undefined) object[name] = decode(item, walk);
+    if (item === null || item === undefined) continue;
+    const decoded = field.decode(item, walk);
+    if (!(walk.fill && field.leavesOutZero && isZero(decoded))) object[name] = decoded;
   }
   walk.path.length = depth;
   return object;

@@ -155,8 +155,8 @@ void t.test('applying the same again changes nothing, not even a time', async (t
 
 void t.test('conflicts name manager and field', async (t) => {
   const live = update(
-    apply(undefined, deployment({ replicas: 1, paused: false }), 'first'),
-    deployment({ replicas: 5, paused: false }),
+    apply(undefined, deployment({ replicas: 1, minReadySeconds: 1 }), 'first'),
+    deployment({ replicas: 5, minReadySeconds: 1 }),
     'scaler',
   );
   const one = refusal(() => applyRaw(live, deployment({ replicas: 3 }), 'second'));
@@ -171,10 +171,10 @@ void t.test('conflicts name manager and field', async (t) => {
     },
   ] satisfies StatusCause[]);
 
-  const two = refusal(() => applyRaw(live, deployment({ replicas: 3, paused: true }), 'second'));
+  const two = refusal(() => applyRaw(live, deployment({ replicas: 3, minReadySeconds: 2 }), 'second'));
   t.equal(
     two.message,
-    'Apply failed with 2 conflicts: conflicts with "first":\n- .spec.paused\n' +
+    'Apply failed with 2 conflicts: conflicts with "first":\n- .spec.minReadySeconds\n' +
       'conflicts with "scaler" using apps/v1:\n- .spec.replicas',
   );
   t.equal(two.details?.causes?.length, 2);
@@ -270,10 +270,10 @@ void t.test('atomic lists and maps belong to one as a whole', async (t) => {
 });
 
 void t.test('sets: finalizers', async (t) => {
-  const first = apply(undefined, configMap({}, { finalizers: ['example.com/a', 'example.com/b'] }), 'first');
-  const both = apply(first, configMap({}, { finalizers: ['example.com/c', 'example.com/b'] }), 'second');
+  const first = apply(undefined, configMap({ a: '1' }, { finalizers: ['example.com/a', 'example.com/b'] }), 'first');
+  const both = apply(first, configMap({ a: '1' }, { finalizers: ['example.com/c', 'example.com/b'] }), 'second');
   t.strictSame(both.metadata['finalizers'], ['example.com/a', 'example.com/c', 'example.com/b']);
-  const less = apply(both, configMap({}), 'first');
+  const less = apply(both, configMap({ a: '1' }), 'first');
   t.strictSame(less.metadata['finalizers'], ['example.com/c', 'example.com/b']);
 });
 

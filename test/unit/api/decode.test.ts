@@ -77,6 +77,32 @@ void t.test(
   },
 );
 
+void t.test('leaves out zero values of fields with omitempty, and keeps those of pointers', async (t) => {
+  const { object } = decodeObject(
+    schema,
+    'core/v1.Pod',
+    pod({
+      hostNetwork: false,
+      enableServiceLinks: false,
+      nodeSelector: {},
+      tolerations: [],
+      terminationGracePeriodSeconds: 0,
+      securityContext: {},
+      volumes: [{ name: 'a', emptyDir: {} }],
+      containers: [{ name: 'c', workingDir: '', env: [{ name: 'A', value: '' }] }],
+    }),
+  );
+  t.strictSame((object as { spec: unknown }).spec, {
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: 0,
+    securityContext: {},
+    volumes: [{ name: 'a', emptyDir: {} }],
+    containers: [{ name: 'c', env: [{ name: 'A' }] }],
+  });
+  const map = { metadata: { labels: {} }, data: { a: '' } };
+  t.strictSame(decodeObject(schema, 'core/v1.ConfigMap', map).object, { metadata: {}, data: { a: '' } });
+});
+
 void t.test('prunes and reports unknown fields', async (t) => {
   const { object, unknownFields } = decodeObject(
     schema,
