@@ -75,33 +75,52 @@ function applyOperation(document: unknown, operation: Operation): unknown {
     if (found === undefined || !sameJson(found.value, operation.value)) throw testFailed(operation.path);
     return document;
   }
-  requireOwnMembers(document, operation);
-  requireElementIndex(document, operation);
+  refuseInheritedNames(operation);
+  const problem = problemOf(document, operation);
+  if (problem !== undefined) throw unprocessable(problem);
   const [failure] = applyPatch(document, [operation]);
   if (failure !== null && failure !== undefined)
-    throw unprocessable(`${operation.op} operation does not apply: ${operation.path}: ${failure.message}`);
+    throw unprocessable(`error in ${operation.op} for path: '${operation.path}': ${failure.message}`);
   return document;
 }
 
 /** Names that lead from an object to what all objects share; the package passes over them, and so changes another place. */
 const inheritedNames: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
-/** Members that objects merely inherit are not there, and nothing is read or written through them. */
-function requireOwnMembers(document: unknown, operation: Operation): void {
-  const pointers = 'from' in operation ? [operation.from, operation.path] : [operation.path];
-  for (const pointer of pointers) {
+function refuseInheritedNames(operation: Operation): void {
+  for (const pointer of 'from' in operation ? [operation.from, operation.path] : [operation.path]) {
     if (Pointer.fromJSON(pointer).tokens.some((token) => inheritedNames.has(token)))
       throw unprocessable(
         `${operation.op} operation does not apply: ${pointer}: this name cannot be patched`,
       );
   }
-  const mustBeThere = 'from' in operation ? operation.from : operation.op === 'add' ? '' : operation.path;
-  if (lookUp(document, mustBeThere) === undefined)
-    throw unprocessable(`${operation.op} operation does not apply: ${mustBeThere}: missing value`);
-  const parent = operation.path.slice(0, Math.max(0, operation.path.lastIndexOf('/')));
-  const into = lookUp(document, parent)?.value;
-  if (operation.path !== '' && (typeof into !== 'object' || into === null))
-    throw unprocessable(`${operation.op} operation does not apply: ${operation.path}: missing parent`);
+}
+
+/** Why an operation does not apply, in the words of Kubernetes: some clients look for them. */
+function problemOf(document: unknown, operation: Operation): string | undefined {
+  const { op, path } = operation;
+  if ('from' in operation && lookUp(document, operation.from) === undefined)
+    return `${op} operation does not apply: doc is missing from path: ${operation.from}: missing value`;
+  if (path === '') return undefined;
+  const parent = lookUp(document, path.slice(0, path.lastIndexOf('/')))?.value;
+  if (typeof parent !== 'object' || parent === null)
+    return `${op} operation does not apply: doc is missing path: ${op === 'replace' ? path : `"${path}"`}: missing value`;
+  const key = Pointer.fromJSON(path).tokens.at(-1) ?? '';
+  const inserts = op === 'add' || op === 'move' || op === 'copy';
+  const isThere = Array.isArray(parent)
+    ? hasPlace(parent, key, inserts)
+    : inserts || Object.hasOwn(parent, key);
+  if (isThere) return undefined;
+  if (op === 'replace') return `replace operation does not apply: doc is missing key: ${path}: missing value`;
+  return Array.isArray(parent)
+    ? `error in ${op} for path: '${path}': Unable to access invalid index: ${key}: invalid index referenced`
+    : `error in remove for path: '${path}': Unable to remove nonexistent key: ${key}: missing value`;
+}
+
+/** The last step into a list must be an index within it, or `-` behind its end: the package would write beside it. */
+function hasPlace(list: readonly unknown[], key: string, inserts: boolean): boolean {
+  if (inserts && key === '-') return true;
+  return /^(?:0|[1-9][0-9]*)$/.test(key) && Number(key) < list.length + (inserts ? 1 : 0);
 }
 
 /** What a pointer leads to, through members of its own only; undefined where there is nothing. */
@@ -116,20 +135,6 @@ function lookUp(document: unknown, pointer: string): { readonly value: unknown }
 
 function testFailed(path: string): StatusError {
   return unprocessable(`testing value ${path} failed: test failed`);
-}
-
-/** The last step into a list must be an index within it, or `-` behind its end: the package would write beside it. */
-function requireElementIndex(document: unknown, operation: Operation): void {
-  const end = Pointer.fromJSON(operation.path).evaluate(document);
-  const parent: unknown = end.parent;
-  if (!Array.isArray(parent)) return;
-  const inserts = operation.op === 'add' || operation.op === 'move' || operation.op === 'copy';
-  if (inserts && end.key === '-') return;
-  const index = /^(?:0|[1-9][0-9]*)$/.test(end.key) ? Number(end.key) : Infinity;
-  if (index >= parent.length + (inserts ? 1 : 0))
-    throw unprocessable(
-      `${operation.op} operation does not apply: ${operation.path}: no such element in the list`,
-    );
 }
 
 /** The answer of Kubernetes' apiserver to a patch that is well formed and cannot be applied. */

@@ -78,12 +78,43 @@ void t.test('JSON patch refuses', async (t) => {
     [{ a: 1 }, { op: 'add' }, 'BadRequest: a JSON patch must be a list of operations'],
     [{ a: 1 }, [{ op: 'merge', path: '/a' }], 'BadRequest: unexpected kind of JSON patch operation'],
     [{ a: 1 }, [{ op: 'remove', path: 'a' }], 'BadRequest: invalid path in a JSON patch operation: "a"'],
-    [{ a: 1 }, [{ op: 'remove', path: '/b' }], `${rejected}remove operation does not apply: /b`],
+    [
+      { a: 1 },
+      [{ op: 'remove', path: '/b' }],
+      `${rejected}error in remove for path: '/b': Unable to remove nonexistent key: b: missing value`,
+    ],
+    [
+      { a: 1 },
+      [{ op: 'remove', path: '/b/c' }],
+      `${rejected}remove operation does not apply: doc is missing path: "/b/c": missing value`,
+    ],
+    [
+      { a: [1] },
+      [{ op: 'remove', path: '/a/1' }],
+      `${rejected}error in remove for path: '/a/1': Unable to access invalid index: 1`,
+    ],
+    [
+      { a: 1 },
+      [{ op: 'move', from: '/b', path: '/c' }],
+      `${rejected}move operation does not apply: doc is missing from path: /b`,
+    ],
     [{ a: 1 }, [{ op: 'test', path: '/a', value: 2 }], `${rejected}testing value /a failed: test failed`],
-    [{ a: [1] }, [{ op: 'replace', path: '/a/x', value: 2 }], `${rejected}replace operation does not apply`],
-    [{ a: [1] }, [{ op: 'add', path: '/a/2', value: 2 }], `${rejected}add operation does not apply`],
-    [{ a: 1 }, [{ op: 'add', path: '/b' }], `${rejected}add operation does not apply`],
-    [{ a: 1 }, [{ op: 'add', path: '/b/c', value: 1 }], `${rejected}add operation does not apply`],
+    [
+      { a: [1] },
+      [{ op: 'replace', path: '/a/x', value: 2 }],
+      `${rejected}replace operation does not apply: doc is missing key: /a/x: missing value`,
+    ],
+    [
+      { a: [1] },
+      [{ op: 'add', path: '/a/2', value: 2 }],
+      `${rejected}error in add for path: '/a/2': Unable to access invalid index: 2`,
+    ],
+    [{ a: 1 }, [{ op: 'add', path: '/b' }], `${rejected}error in add for path: '/b': Invalid operation: add`],
+    [
+      { a: 1 },
+      [{ op: 'add', path: '/b/c', value: 1 }],
+      `${rejected}add operation does not apply: doc is missing path: "/b/c": missing value`,
+    ],
     [
       {},
       new Array(10_001).fill({ op: 'test', path: '', value: {} }),
