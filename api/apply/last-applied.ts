@@ -59,12 +59,13 @@ export function withLastApplied<T extends object>(object: T, config: JsonObject)
   return { ...object, metadata: { ...metadata, annotations } };
 }
 
-/** JSON with sorted keys and a line end, as kubectl writes it. */
+/** JSON with sorted keys and a line end; unlike kubectl, the server adds no empty annotations. */
 function lastAppliedText(config: JsonObject): string {
   const metadata = objectOrEmpty(config['metadata']);
   const annotations = { ...objectOrEmpty(metadata['annotations']) };
   Reflect.deleteProperty(annotations, lastAppliedAnnotation);
-  const plain = { ...config, metadata: { ...metadata, annotations } };
+  const isAnnotated = metadata['annotations'] !== undefined;
+  const plain = { ...config, metadata: { ...metadata, ...(isAnnotated && { annotations }) } };
   return `${JSON.stringify(plain, sortKeys)}\n`;
 }
 
