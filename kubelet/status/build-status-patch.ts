@@ -14,8 +14,13 @@ export function buildStatusPatch(from: PodStatus, to: PodStatus): StatusPatch | 
   for (const field of ['podIP', 'podIPs', 'reason', 'message'] as const) {
     if (from[field] !== undefined && to[field] === undefined) patch[field] = null;
   }
-  if ('conditions' in patch)
+  if ('conditions' in patch) {
     patch['conditions'] = patchConditions(from.conditions ?? [], to.conditions ?? []);
+    // The scheduler wrote its condition first; people read them in the order of a pod's life.
+    const order = to.conditions?.map(({ type }) => ({ type })) ?? [];
+    if (!isDeepStrictEqual(order, from.conditions?.map(({ type }) => ({ type }))))
+      patch['$setElementOrder/conditions'] = order;
+  }
   for (const field of ['podIPs', 'hostIPs'] as const) {
     if (Array.isArray(patch[field])) patch[field] = patchAddresses(from[field] ?? [], to[field] ?? []);
   }

@@ -297,7 +297,9 @@ function computeConditions(
       before === undefined ? conditions : conditions.map((one) => (one === before ? stripped(one) : one));
     conditions = withCondition(bare, condition, now);
   }
-  return [...conditions];
+  // Those of others stay first, as with Kubernetes; the rest stands in the order of a pod's life.
+  const types = verdicts.map(([type]) => type);
+  return [...conditions].sort((a, b) => types.indexOf(a.type) - types.indexOf(b.type));
 }
 
 interface Verdict {

@@ -200,6 +200,15 @@ void t.test('a patch holds what changed and nothing else', async (t) => {
   );
   const readyAgain = buildStatusPatch(unready, status(runtime({}), { previous: unready }));
   t.match(readyAgain?.['conditions'], [{ type: 'Ready', status: 'True', reason: null, message: null }, {}]);
+  const scheduled = { conditions: [{ type: 'PodScheduled', status: 'True' }] };
+  const first = buildStatusPatch(scheduled, status(runtime({}), { previous: scheduled }));
+  t.strictSame(
+    first?.['$setElementOrder/conditions'],
+    [...['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']].map(
+      (type) => ({ type }),
+    ),
+    'the condition that the scheduler wrote comes last',
+  );
   const moved = buildStatusPatch(
     { podIP: 'a', podIPs: [{ ip: 'a' }] },
     { podIP: 'b', podIPs: [{ ip: 'b' }] },
