@@ -79,7 +79,10 @@ async function createOnce(
   await parts.admission.admit(admission);
   initializeMeta(object, parts.clock.now(), strategy.tracksGeneration === true);
   strategy.prepareForCreate?.(object, request.user);
-  validateNew(served, object, 'create');
+  const violations = new Violations();
+  validateObject(served, object, violations);
+  served.strategy.validateCreate?.(object, violations);
+  if (violations.any) throw invalid(subjectOf(served.definition), object.metadata.name, violations.causes);
   await parts.admission.validate(admission);
   for (const warning of strategy.warnings?.(object) ?? []) addWarning(exchange, warning);
   const reservation = await strategy.reserve?.(object, undefined, { dryRun });
@@ -98,20 +101,17 @@ async function createOnce(
 }
 
 /** All violations at once. Throws Invalid. */
-export function validateNew(
+export function validateObject(
   { strategy, definition }: ServedResource,
   object: KubernetesObject,
-  when: 'create' | 'update',
+  violations: Violations,
 ): void {
-  const violations = new Violations();
   validateObjectMeta(
     object,
     { namespaced: definition.namespaced, checkName: strategy.validateName ?? defaultNameCheck },
     violations,
   );
   strategy.validate(object, violations);
-  if (when === 'create') strategy.validateCreate?.(object, violations);
-  if (violations.any) throw invalid(subjectOf(definition), object.metadata.name, violations.causes);
 }
 
 /** A dry run promises what would happen, a conflict of names included. */

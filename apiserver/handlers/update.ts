@@ -12,7 +12,7 @@ import type { Reservation, SubresourceRules } from '../resources/strategy.js';
 import { subjectOf } from '../storage/error-subject.js';
 import type { Change } from '../storage/resource-storage.js';
 import type { Handler, ResourceRequest } from './context.js';
-import { checkScope, createFromClient, validateNew } from './create.js';
+import { checkScope, createFromClient, validateObject } from './create.js';
 import { endsByUpdate } from './deletion.js';
 import { settleManagedFields, trackChange } from './field-management.js';
 import { decodeResource, readResourceBody } from './read-object.js';
@@ -275,10 +275,12 @@ function validateChange(
   const { strategy, definition } = served;
   const violations = new Violations();
   validateMetaUpdate(next, current, violations);
-  if (scope === 'main') strategy.validateUpdate?.(next, current, violations);
+  // The rest of the object was valid when it was written; rules that came later must not lock its status.
+  if (scope === 'main') {
+    validateObject(served, next, violations);
+    strategy.validateUpdate?.(next, current, violations);
+  }
   strategy.subresources?.[scope]?.validate(next, current, violations);
   if (scope === 'status' || scope === 'approval') strategy.validateStatusUpdate?.(next, current, violations);
   if (violations.any) throw invalid(subjectOf(definition), next.metadata.name, violations.causes);
-  // The rest of the object was valid when it was written; rules that came later must not lock its status.
-  if (scope === 'main') validateNew(served, next, 'update');
 }
