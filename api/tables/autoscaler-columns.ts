@@ -2,6 +2,7 @@
 import { horizontalPodAutoscalerToV2 } from '../conversion/horizontal-pod-autoscaler.js';
 import type * as v1 from '../generated/autoscaling-v1.js';
 import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from '../generated/autoscaling-v2.js';
+import type { KubernetesObject } from '../objects.js';
 import type { Column } from './column.js';
 import { ageColumn, nameColumn, none, unknown } from './column.js';
 
@@ -86,3 +87,24 @@ export const horizontalPodAutoscalerV1Columns: readonly Column<v1.HorizontalPodA
     ...column,
     cell: (object, nowMs) => column.cell(horizontalPodAutoscalerToV2(object), nowMs),
   }));
+
+/** The answer of the scale subresource, with the metadata of the workload. */
+export type Scale = v1.Scale & KubernetesObject;
+
+/** Of the scale subresource, whichever workload it belongs to. */
+export const scaleColumns: readonly Column<Scale>[] = [
+  nameColumn,
+  {
+    name: 'Desired',
+    type: 'integer',
+    description: 'Replicas that are wanted',
+    cell: ({ spec }) => spec?.replicas ?? 0,
+  },
+  {
+    name: 'Available',
+    type: 'integer',
+    description: 'Replicas that there are',
+    cell: ({ status }) => status?.replicas ?? 0,
+  },
+  ageColumn,
+];

@@ -39,8 +39,13 @@ export type AnyColumns = readonly Column<KubernetesObject>[];
 
 const columnsBySchemaName = new Map<string, AnyColumns>();
 
+/** What is printed: a resource, or the type that a subresource answers with. */
+export type Printed<T extends KubernetesObject> = Pick<ResourceDefinition<T>, 'schemaName' | 'exampleOf'>;
+
+const scales: Printed<autoscaler.Scale> = { schemaName: 'autoscaling/v1.Scale' };
+
 function register<T extends KubernetesObject>(
-  definition: ResourceDefinition<T>,
+  definition: Printed<T>,
   columns: readonly Column<T>[],
 ): void {
   // Safe: the columns of a definition are only ever given objects of that definition.
@@ -76,6 +81,7 @@ register(resources.jobs, batch.jobColumns);
 register(resources.cronJobs, batch.cronJobColumns);
 register(resources.horizontalPodAutoscalers, autoscaler.horizontalPodAutoscalerColumns);
 register(resources.horizontalPodAutoscalersV1, autoscaler.horizontalPodAutoscalerV1Columns);
+register(scales, autoscaler.scaleColumns);
 register(resources.persistentVolumes, volume.persistentVolumeColumns);
 register(resources.persistentVolumeClaims, volume.persistentVolumeClaimColumns);
 register(resources.resourceQuotas, limit.resourceQuotaColumns);
@@ -114,7 +120,7 @@ register(resources.resourceSlices, steering.resourceSliceColumns);
 
 /** A Table of these objects, one row each, in order. The objects are not changed; parts of them are shared. */
 export function tableFor<T extends KubernetesObject>(
-  definition: ResourceDefinition<T>,
+  definition: Printed<T>,
   objects: readonly T[],
   options: TableForOptions,
 ): PrintedTable {
@@ -135,7 +141,7 @@ function toDefinition(column: Column<KubernetesObject>): TableColumnDefinition {
 }
 
 function toRow(
-  definition: ResourceDefinition,
+  definition: Printed<KubernetesObject>,
   object: KubernetesObject,
   columns: AnyColumns,
   apiVersion: string,

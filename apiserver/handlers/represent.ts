@@ -8,6 +8,7 @@ import type { TypeMeta } from '../../api/protobuf/envelope.js';
 import { envelop } from '../../api/protobuf/envelope.js';
 import { StatusError } from '../../api/status-error.js';
 import { sendBytes } from '../http/compression.js';
+import type { Printed } from '../../api/tables/table.js';
 import type { Exchange } from '../http/exchange.js';
 import type { MetaVersion, Representation } from '../http/negotiation.js';
 import { negotiate } from '../http/negotiation.js';
@@ -51,20 +52,24 @@ type PrintTable = (
   extra?: { readonly listMeta?: ListMeta; readonly noHeaders?: boolean },
 ) => PrintedTable;
 
-/** Tables are made by code that is loaded when the first client wants one. */
+/**
+ * Tables are made by code that is loaded when the first client wants one. `printed` is what the objects are, when they
+ * are not those of the resource.
+ */
 export async function tablePrinter(
   { served, exchange, parts }: ResourceRequest,
   version: 'v1' | 'v1beta1',
+  printed?: Printed<KubernetesObject>,
 ): Promise<PrintTable> {
   const { tableFor } = await import('../../api/tables/table.js');
   const { definition, columns } = served;
   const options = {
     includeObject: readIncludeObject(exchange),
-    ...(columns === undefined ? {} : { columns }),
+    ...(columns === undefined || printed !== undefined ? {} : { columns }),
     now: parts.clock.now(),
     version,
   };
-  return (objects, extra) => tableFor(definition, objects, { ...options, ...extra });
+  return (objects, extra) => tableFor(printed ?? definition, objects, { ...options, ...extra });
 }
 
 /** Sends an object that was just written, or read with its fields. */
@@ -81,16 +86,18 @@ export async function respondObject(
   } else await respondPlain(request, status, representation, { schemaName, value: object });
 }
 
-/** Sends an object of another type than the resource: a Scale. Whoever wants it as a Table gets the object. */
+/** Sends an object of another type than the resource: a Scale, which may be wanted as a Table, or a TokenRequest. */
 export async function respondSubresource(
   request: ResourceRequest,
   status: number,
   schemaName: string,
   value: KubernetesObject,
 ): Promise<void> {
-  const wanted = representationOf(request);
-  const representation = wanted.as === 'table' ? ({ as: 'object', format: 'json' } as const) : wanted;
-  await respondPlain(request, status, representation, { schemaName, value });
+  const representation = representationOf(request);
+  if (representation.as === 'table') {
+    const print = await tablePrinter(request, representation.version, { schemaName });
+    respondJson(request.exchange, status, print([value]));
+  } else await respondPlain(request, status, representation, { schemaName, value });
 }
 
 async function respondPlain(
