@@ -44,6 +44,12 @@ export class EventCorrelator {
   readonly #known = new RecentMap<Known>();
   readonly #similar = new RecentMap<{ messages: Set<string>; lastAt: number }>();
   readonly #allowance = new RecentMap<{ tokens: number; at: number }>();
+  readonly #random: () => number;
+  #lastSuffix = 0n;
+
+  constructor(random: () => number = Math.random) {
+    this.#random = random;
+  }
 
   decide(observation: Observation): EventDecision {
     if (!this.#allow(observation)) return { kind: 'drop' };
@@ -52,7 +58,7 @@ export class EventCorrelator {
     const at = timestamp(observation.at);
     const known = this.#known.get(key);
     if (known === undefined) {
-      const name = `${observation.about.name ?? ''}.${nameSuffix(observation.at)}`;
+      const name = `${observation.about.name ?? ''}.${this.#nameSuffix(observation.at)}`;
       const fresh = { name, count: 1, firstTimestamp: at };
       this.#known.set(key, fresh);
       return { kind: 'create', key, event: draft(observation, message.text, fresh, at) };
@@ -78,6 +84,17 @@ export class EventCorrelator {
     return true;
   }
 
+  /**
+   * Nanoseconds in hexadecimal, as Kubernetes names Events. The clock knows milliseconds; what is below is drawn, or the
+   * scheduler and a kubelet that speak of a Pod in the same millisecond would give one name to two Events.
+   */
+  #nameSuffix(atMs: number): string {
+    const nanoseconds =
+      BigInt(Math.trunc(atMs)) * 1_000_000n + BigInt(Math.floor(this.#random() * 1_000_000));
+    this.#lastSuffix = nanoseconds > this.#lastSuffix ? nanoseconds : this.#lastSuffix + 1n;
+    return this.#lastSuffix.toString(16);
+  }
+
   #combine(observation: Observation): { text: string; combined: boolean } {
     const key = JSON.stringify(identity(observation));
     let group = this.#similar.get(key);
@@ -96,14 +113,6 @@ export class EventCorrelator {
 function identity({ about, component, host, type, reason }: Observation): (string | undefined)[] {
   const { kind, namespace, name, uid, apiVersion, fieldPath } = about;
   return [component, host, kind, namespace, name, uid, apiVersion, fieldPath, type, reason];
-}
-
-let lastSuffix = 0n;
-/** Nanoseconds in hexadecimal, as Kubernetes names Events; made unique where the clock is too coarse. */
-function nameSuffix(atMs: number): string {
-  const nanoseconds = BigInt(Math.trunc(atMs * 1000)) * 1000n;
-  lastSuffix = nanoseconds > lastSuffix ? nanoseconds : lastSuffix + 1n;
-  return lastSuffix.toString(16);
 }
 
 function draft(observation: Observation, message: string, known: Known, lastTimestamp: string): EventDraft {

@@ -35,6 +35,16 @@ void t.test('the same again raises the count', (t) => {
   t.end();
 });
 
+void t.test('two processes that speak in the same millisecond write two Events', (t) => {
+  const names = [0.1, 0.2].map((draw) => {
+    const decision = new EventCorrelator(() => draw).decide(observation('hello'));
+    return decision.kind === 'create' ? decision.event.metadata.name : decision.kind;
+  });
+  t.match(names, [/^web\.[0-9a-f]{16}$/, /^web\.[0-9a-f]{16}$/]);
+  t.not(names[0], names[1]);
+  t.end();
+});
+
 void t.test('after ten different messages they are combined into one', (t) => {
   const correlator = new EventCorrelator();
   const messages = Array.from({ length: 14 }, (_, index) =>
