@@ -97,7 +97,14 @@ interface ReadableField {
   readonly leavesOutZero: boolean;
 }
 
-const typesWithZero: ReadonlySet<string> = new Set(['string', 'boolean', 'int32', 'int64', 'double', 'bytes']);
+const typesWithZero: ReadonlySet<string> = new Set([
+  'string',
+  'boolean',
+  'int32',
+  'int64',
+  'double',
+  'bytes',
+]);
 
 /** Zero, false, an empty text, list or map. */
 function isZero(value: unknown): boolean {

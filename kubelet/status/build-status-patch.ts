@@ -18,7 +18,12 @@ export function buildStatusPatch(from: PodStatus, to: PodStatus): StatusPatch | 
     patch['conditions'] = patchConditions(from.conditions ?? [], to.conditions ?? []);
     // The scheduler wrote its condition first; people read them in the order of a pod's life.
     const order = to.conditions?.map(({ type }) => ({ type })) ?? [];
-    if (!isDeepStrictEqual(order, from.conditions?.map(({ type }) => ({ type }))))
+    if (
+      !isDeepStrictEqual(
+        order,
+        from.conditions?.map(({ type }) => ({ type })),
+      )
+    )
       patch['$setElementOrder/conditions'] = order;
   }
   for (const field of ['podIPs', 'hostIPs'] as const) {

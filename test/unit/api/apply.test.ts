@@ -270,8 +270,16 @@ void t.test('atomic lists and maps belong to one as a whole', async (t) => {
 });
 
 void t.test('sets: finalizers', async (t) => {
-  const first = apply(undefined, configMap({ a: '1' }, { finalizers: ['example.com/a', 'example.com/b'] }), 'first');
-  const both = apply(first, configMap({ a: '1' }, { finalizers: ['example.com/c', 'example.com/b'] }), 'second');
+  const first = apply(
+    undefined,
+    configMap({ a: '1' }, { finalizers: ['example.com/a', 'example.com/b'] }),
+    'first',
+  );
+  const both = apply(
+    first,
+    configMap({ a: '1' }, { finalizers: ['example.com/c', 'example.com/b'] }),
+    'second',
+  );
   t.strictSame(both.metadata['finalizers'], ['example.com/a', 'example.com/c', 'example.com/b']);
   const less = apply(both, configMap({ a: '1' }), 'first');
   t.strictSame(less.metadata['finalizers'], ['example.com/c', 'example.com/b']);
