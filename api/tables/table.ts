@@ -44,10 +44,7 @@ export type Printed<T extends KubernetesObject> = Pick<ResourceDefinition<T>, 's
 
 const scales: Printed<autoscaler.Scale> = { schemaName: 'autoscaling/v1.Scale' };
 
-function register<T extends KubernetesObject>(
-  definition: Printed<T>,
-  columns: readonly Column<T>[],
-): void {
+function register<T extends KubernetesObject>(definition: Printed<T>, columns: readonly Column<T>[]): void {
   // Safe: the columns of a definition are only ever given objects of that definition.
   columnsBySchemaName.set(definition.schemaName, columns as readonly unknown[] as AnyColumns);
 }
