@@ -66,7 +66,7 @@ export function etcdFaults(cluster: EtcdCluster): readonly Fault[] {
       },
     },
     {
-      // Ended after the members are back, since it takes a majority.
+      // To end it takes a majority of the members.
       name: 'out-of-space',
       inflict: async (random) => {
         const isSet = await setAlarm(pick(random, members), 'ACTIVATE');

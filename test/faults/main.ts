@@ -2,6 +2,7 @@
  * `npm run soak -- store`: faults, seeded and repeatable, against a store under load, and a proof that it kept its
  * promises. docs/store-faults.md tells what is proved and how.
  */
+import { tmpdir } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { missingPackages } from '../../cli/checks/packages.js';
 import { installPackages } from '../../cli/packages/install-packages.js';
@@ -52,7 +53,17 @@ async function run(flags: Flags): Promise<number> {
     );
     const startMs = performance.now();
     const result = await soak({
-      ...{ setup, seed, firstRound, rounds, pace: soakPace, wants, progress: say, signal: stopping.signal },
+      ...{
+        setup,
+        seed,
+        firstRound,
+        rounds,
+        pace: soakPace,
+        wants,
+        progress: say,
+        signal: stopping.signal,
+        keptIn: tmpdir(),
+      },
     });
     say(`\n${renderSummary(summaryRows(result))}`);
     say(`took ${((performance.now() - startMs) / 60_000).toFixed(1)} minutes`);
@@ -61,7 +72,7 @@ async function run(flags: Flags): Promise<number> {
     say(
       `The choices again: npm run soak -- store --setup ${setup.name} --seed ${seed} --first-round ${violations[0]?.round ?? 1}`,
     );
-    for (const folder of kept) say(`The check again: npm run soak -- store --check ${folder}/history.json`);
+    for (const file of kept) say(`The check again: npm run soak -- store --check ${file}`);
     return exitCodes.failed;
   } finally {
     await setup.stop();

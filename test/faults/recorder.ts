@@ -61,7 +61,7 @@ export class Recorder {
   readonly #watches = new Set<{ readonly watch: WatchRecorder; ended: boolean }>();
   #startRevision = 0;
   #startState: ReadonlyMap<string, Version> = new Map();
-  readonly #earlier: { readonly afterRevision: number; readonly events: readonly WatchedEvent[] }[] = [];
+  readonly #earlier: NonNullable<History['earlier']>[] = [];
 
   /** Milliseconds of this process's monotonic clock. */
   now(): number {
@@ -99,6 +99,7 @@ export class Recorder {
       startState: this.#startState,
       earlier: {
         afterRevision: this.#earlier[0]?.afterRevision ?? this.#startRevision,
+        state: this.#earlier[0]?.state ?? this.#startState,
         events: this.#earlier.flatMap(({ events }) => events),
       },
       operations: this.#operations,
@@ -107,7 +108,11 @@ export class Recorder {
       finalState,
     };
     for (const entry of this.#watches) if (entry.ended) this.#watches.delete(entry);
-    this.#earlier.push({ afterRevision: this.#startRevision, events: eventsOf(history) });
+    this.#earlier.push({
+      afterRevision: this.#startRevision,
+      state: this.#startState,
+      events: eventsOf(history),
+    });
     if (this.#earlier.length > keptRounds) this.#earlier.shift();
     this.#operations = stillOpen(history);
     this.#startRevision = revision;

@@ -35,6 +35,8 @@ export interface RoundOptions {
   readonly workload: Workload;
   readonly recorder: Recorder;
   readonly unexpected: string[];
+  /** How often processes have ended by themselves. */
+  readonly ends: () => number;
 }
 
 export interface RoundResult {
@@ -46,6 +48,7 @@ export interface RoundResult {
 export async function runRound(options: RoundOptions): Promise<RoundResult> {
   const { round, seed, pace, workload, recorder, unexpected } = options;
   const random = seededRandom(seed * 7_919 + round);
+  const endsBefore = options.ends();
   const faults = faultsOf(options.faults, random);
   const working = new AbortController();
   const running = workload.run(round, working.signal);
@@ -60,24 +63,26 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
     await running;
   }
   const { revision, state, views } = await comeToRest(workload);
+  const ends = options.ends() - endsBefore;
   const history = recorder.cut(revision, state, views);
   const violations = [
     ...checkHistory(history),
+    ...(ends === 0 ? [] : [{ rule: 'processes stay', detail: `${ends} times one ended by itself` }]),
     ...unexpected.splice(0).map((detail) => ({ rule: 'answers make sense', detail })),
   ];
   return { faults: faults.map(({ name }) => name), history, violations };
 }
 
-/** Begins the faults one after the other, and ends them in the order of their setup. */
+/** Begins the faults one after the other, and ends them at the same time: one may need the end of the other. */
 async function hurt(faults: readonly Fault[], random: Random, pace: Pace): Promise<void> {
   const endings: (() => Promise<void>)[] = [];
   try {
-    for (const fault of [...faults].reverse()) {
-      endings.unshift(await fault.inflict(random));
+    for (const fault of faults) {
+      endings.push(await fault.inflict(random));
       await delay(between(random, pace.fault) / faults.length);
     }
   } finally {
-    for (const end of endings) await end();
+    await Promise.all(endings.map((end) => end()));
   }
 }
 

@@ -8,7 +8,6 @@ export interface Setup {
   readonly name: string;
   /** Where clients reach each server: through a proxy that can be hurt. */
   readonly servers: readonly Identity[];
-  /** In the order in which they are ended: first what is around the processes, then these. */
   readonly faults: readonly Fault[];
   /** Faults that there cannot be here, each with the reason. */
   readonly missing: readonly string[];

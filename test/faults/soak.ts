@@ -1,6 +1,5 @@
 /** Many rounds on one setup, in one namespace whose state goes on from round to round. */
 import { copyFileSync, mkdtempSync, readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeHistory } from '../support/history/history-file.js';
 import type { Violation } from '../support/history/history.js';
@@ -26,6 +25,8 @@ export interface SoakOptions {
   /** Of the setup's faults, those that are wanted. */
   readonly wants: (fault: string) => boolean;
   readonly progress: (line: string) => void;
+  /** Where histories of rounds with violations are kept. */
+  readonly keptIn: string;
   /** Stops after the round that is under way. */
   readonly signal: AbortSignal;
 }
@@ -36,10 +37,8 @@ export interface SoakResult {
   /** Rounds in which each fault happened. */
   readonly faults: Counts;
   readonly violations: readonly (Violation & { readonly round: number })[];
-  /** Folders with the history and the logs of each round that had violations. */
+  /** The histories of rounds that had violations; the logs are beside them. */
   readonly kept: readonly string[];
-  /** How often a process ended without being told to. */
-  readonly ends: number;
 }
 
 export async function soak(options: SoakOptions): Promise<SoakResult> {
@@ -68,13 +67,12 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
         workload,
         recorder,
         unexpected,
+        ends: () => setup.ends(),
       }).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
       if (result instanceof Error) {
         violations.push({ round, rule: 'everything comes back', detail: result.message });
-        kept.push(keep(setup, round, () => undefined));
-        progress(
-          `round ${round}  ${result.stack ?? result.message}\n    the logs are kept in ${kept.at(-1) ?? ''}`,
-        );
+        const folder = keep(options, round, () => undefined);
+        progress(`round ${round}  ${result.stack ?? result.message}\n    the logs are kept in ${folder}`);
         break;
       }
       for (const name of result.faults) faults.set(name, (faults.get(name) ?? 0) + 1);
@@ -88,16 +86,16 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
       if (result.violations.length === 0) continue;
       violations.push(...result.violations.map((one) => ({ ...one, round })));
       for (const { rule, detail } of result.violations.slice(0, 10)) progress(`    ${rule}: ${detail}`);
-      const folder = keep(setup, round, (file) => {
+      const folder = keep(options, round, (file) => {
         writeHistory(file, result.history);
       });
-      kept.push(folder);
+      kept.push(join(folder, 'history.json'));
       progress(`    kept in ${folder}`);
     }
   } finally {
     await workload.stop();
   }
-  return { rounds: done, counts, faults, violations, kept, ends: setup.ends() };
+  return { rounds: done, counts, faults, violations, kept };
 }
 
 /** The revision at which it was there and empty. */
@@ -131,8 +129,8 @@ async function createNamespace(setup: Setup, name: string): Promise<number> {
   return revision;
 }
 
-function keep(setup: Setup, round: number, write: (file: string) => void): string {
-  const folder = mkdtempSync(join(tmpdir(), `knarr-soak-${setup.name}-${round}-`));
+function keep({ setup, keptIn }: SoakOptions, round: number, write: (file: string) => void): string {
+  const folder = mkdtempSync(join(keptIn, `knarr-soak-${setup.name}-${round}-`));
   write(join(folder, 'history.json'));
   for (const name of readdirSync(setup.logFolder))
     if (name.endsWith('.log')) copyFileSync(join(setup.logFolder, name), join(folder, name));

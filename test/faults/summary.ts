@@ -2,7 +2,7 @@
 import type { SoakResult } from './soak.js';
 
 /** Two columns: what, and how often. */
-export function summaryRows({ rounds, counts, faults, violations, ends }: SoakResult): [string, string][] {
+export function summaryRows({ rounds, counts, faults, violations }: SoakResult): [string, string][] {
   const sum = (wanted: (name: string) => boolean): string =>
     [...counts]
       .reduce((total, [name, count]) => (wanted(name) ? total + count : total), 0)
@@ -23,7 +23,6 @@ export function summaryRows({ rounds, counts, faults, violations, ends }: SoakRe
     row('events'),
     row('410 of a list'),
     row('410 of a watch'),
-    ['processes that ended by themselves', ends.toLocaleString('en')],
     ...[...faults]
       .sort(([a], [b]) => a.localeCompare(b))
       .map(([name, count]): [string, string] => [`rounds with ${name}`, count.toLocaleString('en')]),

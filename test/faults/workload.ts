@@ -180,7 +180,7 @@ export class Workload {
       case 0:
         return { ...group, ...limit, asked: { match: 'not older', revision: lastRevision } };
       case 1:
-        return { ...group, ...limit, asked: { match: 'exact', revision: lastRevision } };
+        return { ...group, ...limit, asked: { match: 'exact', revision: aWhileAgo(lastRevision, random) } };
       default:
         return { ...group, ...limit };
     }
@@ -215,13 +215,17 @@ export class Workload {
     const listed = await client.list();
     if (listed.kind !== 'listed') return undefined;
     if (group !== undefined || random() < 0.3) return listed.revision;
-    const back = pick(random, [5, 50, 500, 20_000]);
-    return Math.max(1, listed.revision - below(random, back));
+    return aWhileAgo(listed.revision, random);
   }
 
   #pauseOf(random: Random, signal: AbortSignal): () => Promise<void> {
     return () => pause(between(random, pauseMs), signal);
   }
+}
+
+/** So long ago at times that nobody knows it any more. */
+function aWhileAgo(revision: number, random: Random): number {
+  return Math.max(1, revision - below(random, pick(random, [5, 50, 500, 20_000])));
 }
 
 /** Clients have pauses: not a wait for anything, but part of what they do. */

@@ -2,6 +2,7 @@
  * A store under load keeps its promises while it is killed, cut off and filled up: a short version, one round a fault, of
  * what `npm run soak -- store` does for hours.
  */
+import { tmpdir } from 'node:os';
 import t from 'tap';
 import type { Test } from 'tap';
 import { shortPace } from '../faults/round.js';
@@ -20,6 +21,7 @@ async function roundOf(t: Test, setup: Setup, fault: string, seed: number): Prom
     progress: (line) => {
       t.comment(line);
     },
+    keptIn: tmpdir(),
     signal: new AbortController().signal,
   });
   t.strictSame(result.violations, [], `${fault}, seed ${seed}`);

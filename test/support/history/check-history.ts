@@ -216,8 +216,9 @@ function checkList(one: Extract<Operation, { kind: 'list' }>, log: EventLog): st
     return `revision ${asked.revision} was asked for`;
   if (asked?.match === 'not older' && revision < asked.revision)
     return `revision ${asked.revision} or later was asked for`;
-  if (revision > log.completeUpTo || revision < log.startRevision) return undefined;
+  if (revision > log.completeUpTo) return undefined;
   const state = log.stateAt(revision);
+  if (state === undefined) return undefined;
   if (group !== undefined)
     for (const [key, { value }] of state) if (!isOfGroup(value, group)) state.delete(key);
   return compareStates(state, items);
@@ -263,7 +264,7 @@ function checkEnd({ finalViews, finalState }: History, log: EventLog): Violation
     if (difference !== undefined) violations.push({ rule, detail: `${who}: ${difference}` });
   };
   for (const { client, items } of finalViews) compare('followers converge', client, items);
-  compare('the end is what was written', 'the events', log.stateAt(Infinity));
+  compare('the end is what was written', 'the events', log.stateAt(Infinity) ?? new Map());
   return violations;
 }
 

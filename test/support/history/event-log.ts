@@ -24,7 +24,7 @@ export class EventLog {
     this.startRevision = startRevision;
     this.startState = startState;
     this.completeUpTo = coveredUpTo(watches, startRevision);
-    this.#earlier = earlier ?? { afterRevision: startRevision, events: [] };
+    this.#earlier = earlier ?? { afterRevision: startRevision, state: startState, events: [] };
   }
 
   /** Puts the watches together; what two of them say differently of one revision is a violation. */
@@ -94,10 +94,12 @@ export class EventLog {
     );
   }
 
-  /** All keys at a revision, from the start on. */
-  stateAt(revision: number): Map<string, Version> {
-    const state = new Map<string, Version>(this.startState);
-    for (const event of this.events) {
+  /** All keys at a revision; undefined where that is too long ago. */
+  stateAt(revision: number): Map<string, Version> | undefined {
+    if (revision < this.#earlier.afterRevision) return undefined;
+    const isEarlier = revision < this.startRevision;
+    const state = new Map<string, Version>(isEarlier ? this.#earlier.state : this.startState);
+    for (const event of isEarlier ? this.#earlier.events : this.events) {
       if (event.revision > revision) break;
       if (event.type === 'delete') state.delete(event.key);
       else state.set(event.key, { value: event.value, revision: event.revision });

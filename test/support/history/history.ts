@@ -93,8 +93,12 @@ export interface History {
   /** What there was at the beginning, and the revision of that. */
   readonly startRevision: number;
   readonly startState: ReadonlyMap<string, Version>;
-  /** What was before, for watches that begin there: every event after this revision. */
-  readonly earlier?: { readonly afterRevision: number; readonly events: readonly WatchedEvent[] };
+  /** What was before, for watches that begin there and lists of it: the state at a revision, and every event since. */
+  readonly earlier?: {
+    readonly afterRevision: number;
+    readonly state: ReadonlyMap<string, Version>;
+    readonly events: readonly WatchedEvent[];
+  };
   readonly operations: readonly Operation[];
   readonly watches: readonly WatchRecord[];
   readonly finalViews: readonly FinalView[];

@@ -44,7 +44,7 @@ void t.test('a cut leaves to the next history what belongs there', async (t) => 
   const second = recorder.cut(30, state, []);
   t.equal(second.startRevision, 12);
   t.equal(second.startState, state);
-  t.strictSame(second.earlier, { afterRevision: 10, events: [put(11)] });
+  t.strictSame(second.earlier, { afterRevision: 10, state: new Map(), events: [put(11)] });
   t.strictSame(second.watches, [{ client: 'w', afterRevision: 12, events: [put(13)], upTo: 20 }]);
   t.strictSame(second.operations, [update('late')], 'it may still happen');
   t.strictSame(recorder.cut(40, state, []).watches, [], 'the watch has ended');

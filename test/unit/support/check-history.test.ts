@@ -174,19 +174,24 @@ function secondHalf(history: History): History {
   const startRevision =
     all.findLast(({ type, value }) => before.has(type === 'put' ? value : `${value} deleted`))?.revision ?? 0;
   const earlier = all.filter(({ revision }) => revision <= startRevision);
-  const startState = new Map<string, Version>();
-  for (const { type, key, value, revision } of earlier) {
-    if (type === 'put') startState.set(key, { value, revision });
-    else startState.delete(key);
-  }
   return {
     ...history,
     startRevision,
-    startState,
-    earlier: { afterRevision: history.startRevision, events: earlier },
+    startState: stateAt(history, startRevision),
+    earlier: { afterRevision: history.startRevision, state: history.startState, events: earlier },
     operations: after,
     watches: history.watches.filter((watch) => watch.group === undefined),
   };
+}
+
+function stateAt({ watches }: History, at: number): Map<string, Version> {
+  const state = new Map<string, Version>();
+  for (const { type, key, value, revision } of watches[0]?.events ?? []) {
+    if (revision > at) break;
+    if (type === 'put') state.set(key, { value, revision });
+    else state.delete(key);
+  }
+  return state;
 }
 
 /** What an operation may have left behind: the value that it wrote, or the one that it deleted. */
@@ -197,7 +202,8 @@ function valueOf(one: Operation): string | undefined {
 
 void t.test('a history may go on from another one', async (t) => {
   for (let seed = 1; seed <= 10; seed++) {
-    const half = secondHalf(perfectHistory(seed));
+    const history = perfectHistory(seed);
+    const half = secondHalf(history);
     t.ok(half.startState.size > 0);
     t.strictSame(checkHistory(half), [], `seed ${seed}`);
     const lost = { ...half, startState: new Map() };
@@ -206,6 +212,14 @@ void t.test('a history may go on from another one', async (t) => {
     if (first === undefined) throw new Error('no watch');
     const gap = { ...half, watches: [{ ...first, events: first.events.slice(1) }, ...others] };
     t.match(checkHistory(gap), [{ rule: 'watch gap' }], `seed ${seed}: a watch from before misses an event`);
+    const past = { match: 'exact', revision: half.startRevision - 20 } as const;
+    const list = { client: 'l', startMs: 0, endMs: Infinity, kind: 'list', asked: past } as const;
+    const old = { ...list, revision: past.revision, items: stateAt(history, past.revision) };
+    t.strictSame(checkHistory({ ...half, operations: [...half.operations, old] }), []);
+    const mixed = { ...old, items: half.finalState };
+    t.match(checkHistory({ ...half, operations: [...half.operations, mixed] }), [
+      { rule: 'lists are snapshots' },
+    ]);
   }
 });
 
