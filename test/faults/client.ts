@@ -196,7 +196,7 @@ export class Client {
   ): boolean {
     if (wanted.includes(status)) return true;
     count(this.#options.counts, `${what} refused`);
-    if (![429, 500, 503, 504].includes(status))
+    if (![429, 503, 504].includes(status))
       this.#options.unexpected.push(
         `${this.name}: a ${what} was answered with ${status}: ${JSON.stringify(json)}`,
       );

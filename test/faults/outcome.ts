@@ -24,9 +24,8 @@ export function outcomeOf(kind: WriteKind, reply: Reply): WriteOutcome | { kind:
     case 429:
     case 503:
       return { kind: 'refused', reason: 'unavailable' };
-    case 500:
     case 504:
-      // The server does not know, or does not say.
+      // The server does not know.
       return { kind: 'unknown' };
     default:
       throw new Error(`a ${kind} was answered with ${status}: ${JSON.stringify(json)}`);

@@ -133,7 +133,7 @@ function readLine(
       const status = type === 'ERROR' ? object : line;
       const code = Number(status?.['code'] ?? 0);
       if (code === 410) return 'expired';
-      if (![429, 500, 503, 504].includes(code))
+      if (![429, 503, 504].includes(code))
         unexpected.push(`${client}: a watch was answered ${JSON.stringify(line)}`);
       return 'refused';
     }
