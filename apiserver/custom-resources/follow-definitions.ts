@@ -1,6 +1,9 @@
 /** Serves custom resources from the moment on when somebody defines the first one: until then their code is not loaded. */
+import type { CustomResourceDefinition } from '../../api/generated/apiextensions-v1.js';
 import { customResourceDefinitions } from '../../api/resources.js';
 import type { ServerParts } from '../handlers/context.js';
+import type { ResourceStorage } from '../storage/resource-storage.js';
+import { StoreError } from '../storage/store.js';
 import type { CustomResources } from './custom-resources.js';
 import type { ServeDependencies } from './serve-definition.js';
 
@@ -29,13 +32,34 @@ export async function followDefinitions(
     return { ended: started.custom.run(started.revision, signal) };
   }
   const waitAndRun = async (): Promise<void> => {
-    const watch = storage.watch({ namespace: '', afterRevision: revision, signal });
-    const iterator = watch[Symbol.asyncIterator]();
-    const first = await iterator.next();
-    await iterator.return?.();
-    if (first.done === true) return;
+    if (!(await isOneDefined(storage, revision, signal))) return;
     const started = await start();
     await started.custom.run(started.revision, signal);
   };
   return { ended: waitAndRun() };
+}
+
+/** Waits for the first definition after a revision. False when the signal aborts before. */
+async function isOneDefined(
+  storage: ResourceStorage<CustomResourceDefinition>,
+  afterRevision: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let revision = afterRevision;
+  for (;;) {
+    try {
+      const iterator = storage
+        .watch({ namespace: '', afterRevision: revision, signal })
+        [Symbol.asyncIterator]();
+      const first = await iterator.next();
+      await iterator.return?.();
+      return first.done !== true;
+    } catch (error) {
+      if (!(error instanceof StoreError && error.code === 'compacted')) throw error;
+      // What happened meanwhile is forgotten; what there is now is not.
+      const page = await storage.listCached('', 0, signal);
+      if (page.items.length > 0) return true;
+      revision = page.revision;
+    }
+  }
 }
