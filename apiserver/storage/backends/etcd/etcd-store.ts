@@ -355,8 +355,7 @@ class EtcdStore implements Store {
       signal?.throwIfAborted();
       const problem = storeErrorOf(error);
       if (problem.code !== 'compacted') throw problem;
-      const compactRevision = await this.#track(probeCompactRevision(this.#client, this.#keys));
-      this.#noteCompaction(compactRevision);
+      const compactRevision = await this.#probeCompactRevision();
       throw new StoreError(
         'compacted',
         `revision ${this.#keys.fromEtcdRevision(request.revision ?? 0)} is gone: history begins at ${compactRevision}`,
@@ -376,6 +375,16 @@ class EtcdStore implements Store {
     throw new StoreError('compacted', `revision ${revision} is gone: history begins at ${compactRevision}`, {
       compactRevision,
     });
+  }
+
+  async #probeCompactRevision(): Promise<number> {
+    try {
+      const revision = await this.#track(probeCompactRevision(this.#client, this.#keys));
+      this.#noteCompaction(revision);
+      return revision;
+    } catch (error) {
+      throw storeErrorOf(error);
+    }
   }
 
   #noteCompaction(revision: number): void {

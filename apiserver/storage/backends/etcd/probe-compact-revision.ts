@@ -28,6 +28,9 @@ export async function probeCompactRevision(client: EtcdClient, keys: EtcdKeys): 
     for await (const response of stream as AsyncIterable<WatchResponse>) {
       if (response.canceled) return keys.fromEtcdRevision(response.compactRevision);
     }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EtcdCallError('connection', `etcd at ${endpoint.url}: ${reason}`, { cause });
   } finally {
     stream.cancel();
   }
