@@ -133,6 +133,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       port: options.port,
       tls: options.tls,
       ...(options.connectionTimeouts === undefined ? {} : { timeouts: options.connectionTimeouts }),
+      intake: flowControl.intake,
       onRequest: (exchange) => {
         dispatcher.handle(exchange);
       },

@@ -25,6 +25,8 @@ export interface FlowControl {
   readonly limiter: RequestLimiter;
   /** There when priority and fairness is on. */
   readonly controller?: FlowController;
+  /** Shares out the beginning of requests among connections, before anybody knows whose they are. */
+  readonly intake?: (connection: object) => Promise<void> | undefined;
   /** Resolves when nothing runs any more, after `parts.stopping` has aborted. */
   readonly running: Promise<void>;
 }
@@ -55,5 +57,12 @@ export async function startFlowControl(
     followConfiguration(parts, controller, stopping),
     maintainFlowControlObjects(parts, stopping),
   ]).then(() => undefined);
-  return { limiter: new PriorityAndFairness(controller, new Turns()), controller, running };
+  const turns = new Turns();
+  return {
+    limiter: new PriorityAndFairness(controller, turns),
+    controller,
+    // Connections and flows share the same turns: a request is begun in one and worked on in others.
+    intake: (connection) => turns.take(connection),
+    running,
+  };
 }

@@ -45,6 +45,9 @@ export interface Exchange {
   abort(): void;
 }
 
+/** Why signals of exchanges abort. One for all: an error with a stack of its own costs more than many a request. */
+export const exchangeEnded = new DOMException('The client has gone or has its answer', 'AbortError');
+
 /** Splits a request target into path and query without the cost of a whole URL. */
 export function splitTarget(target: string): { path: string; search: string; query: URLSearchParams } {
   const mark = target.indexOf('?');

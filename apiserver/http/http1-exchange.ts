@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Exchange, ResponseHeaders, ResponseStream } from './exchange.js';
-import { mergeHeaders, splitTarget } from './exchange.js';
+import { exchangeEnded, mergeHeaders, splitTarget } from './exchange.js';
 import { drainOf } from './http2-exchange.js';
 
 export class Http1Exchange implements Exchange {
@@ -27,7 +27,7 @@ export class Http1Exchange implements Exchange {
     this.query = query;
     this.search = search;
     response.on('close', () => {
-      this.#abort.abort();
+      this.#abort.abort(exchangeEnded);
     });
   }
 

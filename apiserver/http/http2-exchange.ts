@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 
 import { constants } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { Exchange, ResponseHeaders, ResponseStream } from './exchange.js';
-import { mergeHeaders, splitTarget } from './exchange.js';
+import { exchangeEnded, mergeHeaders, splitTarget } from './exchange.js';
 
 export class Http2Exchange implements Exchange {
   readonly method: string;
@@ -28,11 +28,11 @@ export class Http2Exchange implements Exchange {
     this.query = query;
     this.search = search;
     stream.on('close', () => {
-      this.#abort.abort();
+      this.#abort.abort(exchangeEnded);
     });
     // A reset by the client arrives as an error; 'close' follows and is what matters.
     stream.on('error', () => {
-      this.#abort.abort();
+      this.#abort.abort(exchangeEnded);
     });
   }
 

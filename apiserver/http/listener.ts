@@ -24,6 +24,11 @@ export interface ListenerOptions {
   readonly port: number;
   readonly tls: { readonly cert: string; readonly key: string; readonly clientCa?: string };
   readonly timeouts?: Partial<ConnectionTimeouts>;
+  /**
+   * Waits until a request of this connection may be begun; undefined to begin it at once. A packet may hold the heads
+   * of a thousand requests: without this all of them are begun before anybody else is heard.
+   */
+  readonly intake?: ((connection: object) => Promise<void> | undefined) | undefined;
   onRequest(exchange: Exchange): void;
   /** An HTTP/1.1 request with an Upgrade header; whoever takes it over owns the socket. */
   onUpgrade(exchange: Exchange, upgrade: UpgradeRequest): void;
@@ -82,7 +87,20 @@ function wire(
   // HTTP/1.1 alone.
   server.removeAllListeners('newListener');
   server.on('stream', (stream, headers) => {
-    options.onRequest(new Http2Exchange(stream, headers, bodyMs));
+    const begin = (): void => {
+      options.onRequest(new Http2Exchange(stream, headers, bodyMs));
+    };
+    const turn = stream.session === undefined ? undefined : options.intake?.(stream.session);
+    if (turn === undefined) {
+      begin();
+      return;
+    }
+    // It may break before it is begun; then nobody is there to be answered.
+    stream.on('error', ignoreBroken);
+    void turn.then(() => {
+      stream.off('error', ignoreBroken);
+      if (!stream.destroyed) begin();
+    });
   });
   server.on('request', (request: Http2ServerRequest | IncomingMessage, response) => {
     if (request.httpVersionMajor >= 2) return;
@@ -129,6 +147,10 @@ function wire(
   server.on('tlsClientError', () => {
     // A client that does not trust our certificate says so itself; nothing to do here.
   });
+}
+
+function ignoreBroken(): void {
+  // 'close' follows, and the stream is left out.
 }
 
 async function bind(server: Http2SecureServer, options: ListenerOptions): Promise<void> {

@@ -7,13 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestApiServer } from '../contract/api-client-server.js';
 import { startTestApiServer } from '../contract/api-client-server.js';
+import { benchmarkFairness, fairnessSchemas } from './http/fairness-benchmark.js';
+import type { FairnessLoad } from './http/fairness-benchmark.js';
+import { LoopMeter } from './http/loop-meter.js';
 import { lastMark } from './http/watch-marks.js';
 import type { Identity, LoadResult, LoadTask, RequestPlan } from './http/load-process.js';
 import type { RawServerTask } from './http/raw-process.js';
 import { TaskProcess } from './http/task-process.js';
 import { cpuSeconds } from './process-usage.js';
 import type { Section } from './report.js';
-import { median, quantile, rounded } from './statistics.js';
+import { median, rounded } from './statistics.js';
 
 export const httpParts = ['requests', 'fanOut', 'fairness'] as const;
 export type HttpPart = (typeof httpParts)[number];
@@ -52,10 +55,11 @@ interface Sample {
 export async function benchmarkHttp(options: HttpBenchmarkOptions): Promise<readonly Section[]> {
   const { profileDir } = options;
   const dataDir = mkdtempSync(join(tmpdir(), 'knarr-bench-http-'));
-  const server = await startTestApiServer(
-    { '--storage-backend': 'embedded', '--data-dir': dataDir },
-    profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`],
-  );
+  const loop = new LoopMeter(join(dataDir, 'loop.json'));
+  const server = await startTestApiServer({ '--storage-backend': 'embedded', '--data-dir': dataDir }, [
+    ...loop.nodeOptions,
+    ...(profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]),
+  ]);
   const raw: RawServer = new TaskProcess(new URL('./http/raw-process.js', import.meta.url));
   try {
     const { certificate: cert, privateKey: key } = server.pki.pair('apiserver');
@@ -63,6 +67,7 @@ export async function benchmarkHttp(options: HttpBenchmarkOptions): Promise<read
     const bench = new HttpBenchmark(
       server,
       { name: 'raw Node', url: `https://127.0.0.1:${port}`, pid: raw.pid },
+      loop,
       options,
     );
     await bench.prepare();
@@ -80,13 +85,15 @@ class HttpBenchmark {
   readonly #server: TestApiServer;
   readonly #knarr: Target;
   readonly #raw: Target;
+  readonly #loop: LoopMeter;
   readonly #options: HttpBenchmarkOptions;
   #number = 0;
 
-  constructor(server: TestApiServer, raw: Target, options: HttpBenchmarkOptions) {
+  constructor(server: TestApiServer, raw: Target, loop: LoopMeter, options: HttpBenchmarkOptions) {
     this.#server = server;
     this.#knarr = { name: 'Knarr', url: server.url, pid: server.pid };
     this.#raw = raw;
+    this.#loop = loop;
     this.#options = options;
   }
 
@@ -95,7 +102,7 @@ class HttpBenchmark {
     return { ca: this.#server.pki.authority, cert, key };
   }
 
-  /** Namespaces, the listed pods, and a FlowSchema that puts two clients into one priority level. */
+  /** Namespaces, the listed pods, and the FlowSchemas of the fairness part. */
   async prepare(): Promise<void> {
     const { progress } = this.#options;
     progress(`http: creating ${listedPods} pods`);
@@ -107,11 +114,12 @@ class HttpBenchmark {
           path: '/api/v1/namespaces',
           body: JSON.stringify({ metadata: { name } }),
         });
-      await this.#once(load, {
-        method: 'POST',
-        path: '/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas',
-        body: JSON.stringify(sameLevel),
-      });
+      for (const schema of fairnessSchemas)
+        await this.#once(load, {
+          method: 'POST',
+          path: '/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas',
+          body: JSON.stringify(schema),
+        });
       let made = 0;
       while (made < listedPods) {
         const { count, statuses } = await load.run(
@@ -383,123 +391,31 @@ class HttpBenchmark {
     }
   }
 
-  /** A client at an even pace, alone and beside one that takes all it can get. */
-  async fairness(): Promise<Section> {
-    const quietPlan: RequestPlan = { method: 'GET', path: `${pods}/patched-0` };
-    const greedy: readonly (readonly [
-      name: string,
-      plan: RequestPlan | undefined,
-      connections: number,
-      inFlight: number,
-    ])[] = [
-      ['alone', undefined, 0, 0],
-      ['beside GETs, 100 in flight on 1 connection', { method: 'GET', path: `${pods}/patched-1` }, 1, 100],
-      ['beside GETs, 256 in flight on 16 connections', { method: 'GET', path: `${pods}/patched-1` }, 16, 256],
-      [
-        `beside LISTs of ${listedPods.toLocaleString('en')} pods, 16 in flight on 4 connections`,
-        { method: 'GET', path: `${listing}?resourceVersion=0` },
-        4,
-        16,
-      ],
-    ];
+  /** A client at an even pace, alone and beside one that takes all it can get; see fairness-benchmark.ts. */
+  fairness(): Promise<Section> {
     const { rounds, roundMs, progress } = this.#options;
-    const quiet = newLoad();
-    const other = newLoad();
-    const samples = new Map<string, { quiet: LoadResult; other: LoadResult | undefined }[]>(
-      greedy.map(([name]) => [name, []]),
-    );
-    try {
-      for (let round = 0; round <= rounds; round++) {
-        for (const [name, plan, connections, inFlight] of greedy) {
-          progress(
-            `http: a quiet client ${name}, ${round === 0 ? 'warming up' : `round ${round} of ${rounds}`}`,
-          );
-          const durationMs = roundMs * 2;
-          const taking =
-            plan === undefined
-              ? undefined
-              : other.run(
-                  this.#task(this.#knarr, plan, { inFlight, connections, durationMs, identity: 'proxy' }),
-                );
-          const taken = await quiet.run(
-            this.#task(this.#knarr, quietPlan, { inFlight: 1, durationMs: durationMs - 200, paceMs: 5 }),
-          );
-          const sample = { quiet: taken, other: await taking };
-          if (round > 0) samples.get(name)?.push(sample);
-        }
-      }
-    } finally {
-      await quiet.stop();
-      await other.stop();
-    }
-    const p99 = (name: string): number => median((samples.get(name) ?? []).map((one) => one.quiet.p99Ms));
-    const rows = greedy.map(([name]) => {
-      const taken = samples.get(name) ?? [];
-      return [
-        `quiet client ${name}`,
-        rounded(median(taken.map((one) => one.quiet.p50Ms))),
-        rounded(p99(name)),
-        rounded(p99(name) / p99('alone')),
-        name === 'alone' ? '' : '<= 2',
-        name === 'alone' ? '' : rounded(median(taken.map((one) => one.other?.perSecond ?? Number.NaN))),
-        name === 'alone'
-          ? ''
-          : rounded(
-              quantile(
-                taken.map((one) => one.other?.statuses['429'] ?? 0),
-                0.5,
-              ),
-            ),
-      ];
+    const run = (load: Load, plan: RequestPlan, how: FairnessLoad): Promise<LoadResult> =>
+      load.run(this.#task(this.#knarr, plan, how));
+    return benchmarkFairness({
+      quietPlan: { method: 'GET', path: `${pods}/patched-0` },
+      greedyPlans: {
+        get: { method: 'GET', path: `${pods}/patched-1` },
+        list: { method: 'GET', path: `${listing}?resourceVersion=0` },
+        create: createPlan(pods),
+      },
+      newLoad,
+      run,
+      takeTurns: () => this.#loop.take(this.#knarr.pid),
+      rounds,
+      roundMs: roundMs * 2,
+      progress,
     });
-    return {
-      name: 'fairness',
-      columns: [
-        'GET every 5 ms',
-        'p50 ms',
-        'p99 ms',
-        '× alone',
-        'aim',
-        "greedy one's answers/s",
-        'and refusals',
-      ],
-      rows,
-      notes: [
-        `Two users in the same priority level (global-default), each in a process of its own; medians of ${rounds} rounds of ${(roundMs * 2) / 1000} s.`,
-      ],
-    };
   }
 }
 
 const watchers = 1_000;
 const updatesPerSecond = 200;
 const fanOutSeconds = 5;
-
-const sameLevel = {
-  metadata: { name: 'bench' },
-  spec: {
-    matchingPrecedence: 700,
-    priorityLevelConfiguration: { name: 'global-default' },
-    distinguisherMethod: { type: 'ByUser' },
-    rules: [
-      {
-        subjects: ['system:kube-scheduler', 'system:kube-proxy'].map((name) => ({
-          kind: 'User',
-          user: { name },
-        })),
-        resourceRules: [
-          {
-            verbs: ['get', 'list'],
-            apiGroups: [''],
-            resources: ['pods'],
-            namespaces: ['*'],
-            clusterScope: true,
-          },
-        ],
-      },
-    ],
-  },
-};
 
 function newLoad<Result = LoadResult>(): TaskProcess<LoadTask, Result> {
   return new TaskProcess(new URL('./http/load-process.js', import.meta.url));
