@@ -63,7 +63,8 @@ export function applyConfiguration(request: ApplyRequest): Applied {
   const merged = mergeObjects(type, withoutManagedFields(liveObject), config);
   const given = pruneGivenUp(type, merged, {
     last: known?.fields ?? emptySet,
-    managed: others.reduce((all, { fields }) => union(all, fields), wanted),
+    // What is the server's, as the name and the uid, is not a manager's to give up.
+    managed: others.reduce((all, { fields }) => union(all, fields), union(wanted, request.unmanaged)),
     wanted,
   });
   // Quantities and times in another spelling are no change.

@@ -10,7 +10,7 @@ export interface Claims {
   readonly last: FieldSet;
   /** What he applies now. */
   readonly wanted: FieldSet;
-  /** What anybody manages, the configuration that is being applied included. */
+  /** What anybody manages, the server and the configuration that is being applied included. */
   readonly managed: FieldSet;
 }
 

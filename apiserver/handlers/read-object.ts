@@ -61,6 +61,11 @@ export function reportProblems(
   for (const problem of problems) addWarning(exchange, problem);
 }
 
+/** A text as it is, anything else as JSON. */
+function show(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
 /** The body's apiVersion and kind must be those of the URL; either may be left out. */
 function requireKind(value: unknown, definition: ResourceDefinition): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -71,12 +76,12 @@ function requireKind(value: unknown, definition: ResourceDefinition): Record<str
   if (apiVersion !== expected)
     throw new StatusError(
       'BadRequest',
-      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`,
+      `the API version in the data (${show(apiVersion)}) does not match the expected API version (${expected})`,
     );
   if (kind !== definition.kind)
     throw new StatusError(
       'BadRequest',
-      `${String(kind)} in version "${definition.version}" cannot be handled as a ${definition.kind}`,
+      `${show(kind)} in version "${definition.version}" cannot be handled as a ${definition.kind}`,
     );
   return object;
 }
@@ -100,7 +105,7 @@ export async function readSubresourceObject<T>(
   if (kind !== expected && kind !== '')
     throw new StatusError(
       'BadRequest',
-      `${String(kind)} in version "${version}" cannot be handled as a ${expected}`,
+      `${show(kind)} in version "${version}" cannot be handled as a ${expected}`,
     );
   return decodeObject<T>(schema, schemaName, body.value, { fill: false }).object;
 }

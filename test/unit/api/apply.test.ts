@@ -434,6 +434,24 @@ void t.test('null clears a leaf', async (t) => {
   t.equal('minReadySeconds' in (next['spec'] as object), false);
 });
 
+void t.test(
+  "who gives up the last of his metadata leaves the name and what else is the server's",
+  async (t) => {
+    const live = apply(
+      undefined,
+      { ...configMap({ a: '1' }), metadata: { name: 'c', labels: { l: '1' } } },
+      'me',
+    );
+    const { metadata } = apply(
+      deepFreeze({ ...live, metadata: { ...live.metadata, uid: 'u', deletionTimestamp: now() } }),
+      { ...configMap({ a: '1' }), metadata: { name: 'c' } },
+      'me',
+    );
+    t.match(metadata, { name: 'c', uid: 'u', deletionTimestamp: String });
+    t.equal('labels' in metadata, false);
+  },
+);
+
 void t.test('a change of API version stays the same manager', async (t) => {
   const live = apply(undefined, configMap({ a: '1' }), 'me');
   const entry = { ...live.metadata.managedFields?.[0], apiVersion: 'v0' };

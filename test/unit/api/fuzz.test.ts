@@ -21,22 +21,9 @@ import {
 import { decodeContinue, encodeContinue } from '../../../apiserver/handlers/continue-token.js';
 import { findJsonError, parseJson } from '../../../apiserver/http/parse-json.js';
 import { parseYaml } from '../../../apiserver/http/parse-yaml.js';
+import { fuzz, randomJson, randomKey } from '../../support/fuzz.js';
 
 const schema = loadSchema();
-const seed = Number(process.env['FUZZ_SEED'] ?? 20261126);
-const path = process.env['FUZZ_PATH'];
-/** So long each property may take: the whole file stays below twenty seconds. */
-const budgetMs = 1500;
-
-function check<T>(property: fc.IProperty<T>): void {
-  fc.assert(property, {
-    seed,
-    ...(path === undefined ? {} : { path }),
-    numRuns: 2000,
-    interruptAfterTimeLimit: budgetMs,
-    markInterruptAsFailure: false,
-  });
-}
 
 /** The result, or undefined where it was refused in the one way that is allowed. */
 function unlessRefused<T>(run: () => T): T | undefined {
@@ -49,28 +36,6 @@ function unlessRefused<T>(run: () => T): T | undefined {
 }
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
-/** Keys that mean something to objects, to patches or to the API, among those that do not. */
-const key = fc.oneof(
-  fc.constantFrom(
-    '__proto__',
-    'constructor',
-    'toString',
-    '$patch',
-    '$retainKeys',
-    '$setElementOrder/containers',
-  ),
-  fc.constantFrom('metadata', 'spec', 'status', 'name', 'labels', 'containers', 'image', 'ports', 'data'),
-  fc.string({ maxLength: 6 }),
-);
-const json = fc.letrec<{ value: unknown }>((tie) => ({
-  value: fc.oneof(
-    { maxDepth: 4, withCrossShrink: true },
-    fc.constantFrom(null, true, 0, -1, 1.5, 2 ** 40, '', 'replace', 'delete', '10m', '2020-01-01T00:00:00Z'),
-    fc.string({ maxLength: 8 }),
-    fc.array(tie('value'), { maxLength: 4 }),
-    fc.array(fc.tuple(key, tie('value')), { maxLength: 5 }).map((entries) => Object.fromEntries(entries)),
-  ),
-})).value;
 const text = fc.oneof(
   fc.string({ maxLength: 60, unit: 'binary' }),
   fc
@@ -97,7 +62,7 @@ const text = fc.oneof(
       { maxLength: 40 },
     )
     .map((parts) => parts.join('')),
-  json.map((value) => JSON.stringify(value)),
+  randomJson.map((value) => JSON.stringify(value)),
 );
 
 /** A Pod that the description accepts. */
@@ -125,7 +90,7 @@ const pod = fc
   );
 
 void t.test('JSON', async (t) => {
-  check(
+  fuzz(
     fc.property(text, (source) => {
       const read = unlessRefused(() => parseJson(Buffer.from(source)));
       let isJson = true;
@@ -141,8 +106,8 @@ void t.test('JSON', async (t) => {
       );
     }),
   );
-  check(fc.property(json, (value) => same(parseJson(Buffer.from(JSON.stringify(value))).value, value)));
-  check(
+  fuzz(fc.property(randomJson, (value) => same(parseJson(Buffer.from(JSON.stringify(value))).value, value)));
+  fuzz(
     fc.property(
       fc.uint8Array({ maxLength: 40 }),
       (bytes) => (unlessRefused(() => parseJson(Buffer.from(bytes))), true),
@@ -152,15 +117,15 @@ void t.test('JSON', async (t) => {
 });
 
 void t.test('YAML', async (t) => {
-  check(fc.property(text, (source) => (unlessRefused(() => parseYaml(Buffer.from(source))), true)));
-  check(fc.property(json, (value) => same(parseYaml(Buffer.from(JSON.stringify(value))).value, value)));
+  fuzz(fc.property(text, (source) => (unlessRefused(() => parseYaml(Buffer.from(source))), true)));
+  fuzz(fc.property(randomJson, (value) => same(parseYaml(Buffer.from(JSON.stringify(value))).value, value)));
   t.pass('JSON is YAML, and everything else is refused or read');
 });
 
 void t.test('objects: what was decoded decodes to itself', async (t) => {
   for (const type of ['core/v1.Pod', 'apps/v1.Deployment', 'core/v1.ConfigMap', 'networking/v1.Ingress'])
-    check(
-      fc.property(json, (value) => {
+    fuzz(
+      fc.property(randomJson, (value) => {
         const once = unlessRefused(() => decodeObject(schema, type, value).object);
         return once === undefined || same(decodeObject(schema, type, once).object, once);
       }),
@@ -169,7 +134,7 @@ void t.test('objects: what was decoded decodes to itself', async (t) => {
 });
 
 void t.test('protobuf', async (t) => {
-  check(
+  fuzz(
     fc.property(pod, (object) => {
       const back = decodeObject(
         schema,
@@ -182,7 +147,7 @@ void t.test('protobuf', async (t) => {
     }),
   );
   const magic = Buffer.from('k8s\0');
-  check(
+  fuzz(
     fc.property(
       fc.uint8Array({ maxLength: 60 }),
       (bytes) => (
@@ -191,7 +156,7 @@ void t.test('protobuf', async (t) => {
       ),
     ),
   );
-  check(
+  fuzz(
     fc.property(pod, fc.nat(), fc.integer({ min: 0, max: 255 }), (object, at, byte) => {
       const bytes = Buffer.from(encodeProtobuf(schema, 'core/v1.Pod', object));
       bytes[at % bytes.length] = byte;
@@ -208,8 +173,8 @@ void t.test('patches: a second time they change nothing, and never what they wer
     strategic: (current, patch) => applyStrategicMergePatch(current, patch, schema, 'core/v1.Pod'),
   };
   for (const apply of Object.values(forms))
-    check(
-      fc.property(pod, fc.oneof(json, pod), (current, patch) => {
+    fuzz(
+      fc.property(pod, fc.oneof(randomJson, pod), (current, patch) => {
         const before = JSON.stringify([current, patch]);
         const first = unlessRefused(() => apply(current, patch));
         if (JSON.stringify([current, patch]) !== before) return false;
@@ -219,19 +184,19 @@ void t.test('patches: a second time they change nothing, and never what they wer
       }),
     );
   const pointer = fc
-    .array(fc.oneof(key, fc.constantFrom('-', '0', '1', '00', '~1', '~')), { maxLength: 4 })
+    .array(fc.oneof(randomKey, fc.constantFrom('-', '0', '1', '00', '~1', '~')), { maxLength: 4 })
     .map((steps) => steps.map((step) => `/${step}`).join(''));
   const operation = fc.record(
     {
       op: fc.constantFrom('add', 'remove', 'replace', 'move', 'copy', 'test', 'x'),
       path: pointer,
       from: pointer,
-      value: json,
+      value: randomJson,
     },
     { requiredKeys: ['op', 'path'] },
   );
-  check(
-    fc.property(pod, fc.oneof(json, fc.array(operation, { maxLength: 6 })), (current, patch) => {
+  fuzz(
+    fc.property(pod, fc.oneof(randomJson, fc.array(operation, { maxLength: 6 })), (current, patch) => {
       const before = JSON.stringify(current);
       unlessRefused(() => applyJsonPatch(current, patch));
       return JSON.stringify(current) === before && ({} as Record<string, unknown>)['name'] === undefined;
@@ -274,13 +239,13 @@ void t.test('selectors: what is printed reads as what was printed', async (t) =>
     fc.array(piece, { maxLength: 12 }).map((parts) => parts.join('')),
     fc.string({ maxLength: 20 }),
   );
-  check(
+  fuzz(
     fc.property(selector, (source) => {
       const read = unlessRefused(() => parseLabelSelector(source));
       return read === undefined || same(parseLabelSelector(formatLabelSelector(read)), read);
     }),
   );
-  check(
+  fuzz(
     fc.property(selector, (source) => {
       const read = unlessRefused(() => parseFieldSelector(source));
       return read === undefined || same(parseFieldSelector(formatFieldSelector(read)), read);
@@ -290,11 +255,11 @@ void t.test('selectors: what is printed reads as what was printed', async (t) =>
 });
 
 void t.test('continue tokens', async (t) => {
-  check(
+  fuzz(
     fc.property(
       fc.oneof(
         fc.string(),
-        json.map((value) => Buffer.from(JSON.stringify(value)).toString('base64url')),
+        randomJson.map((value) => Buffer.from(JSON.stringify(value)).toString('base64url')),
       ),
       (token) => {
         const read = unlessRefused(() => decodeContinue(token));
@@ -302,7 +267,7 @@ void t.test('continue tokens', async (t) => {
       },
     ),
   );
-  check(
+  fuzz(
     fc.property(fc.integer({ min: 1 }), fc.string({ minLength: 1 }), (revision, start) => {
       const read = unlessRefused(() => decodeContinue(encodeContinue({ revision, start })));
       return read === undefined
