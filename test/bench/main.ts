@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: measures, prints tables, and with `--write` puts them into docs/benchmarks.md.
  *
- * `store` needs etcd; `http` nothing; `cluster` needs root and an installed machine, and runs a cluster of its own beside any other.
+ * `store` and `capacity` need etcd; `http` nothing; `cluster` needs root and an installed machine, and runs a cluster of its own beside any other.
  */
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -41,6 +41,15 @@ program
   .action(async (flags: { write: boolean; pods: number }) => {
     const { benchmarkCluster } = await import('./cluster-benchmark.js');
     await report((progress) => benchmarkCluster({ pods: flags.pods, progress }), flags);
+  });
+program
+  .command('capacity')
+  .description('pods by the thousand: start, memory, lists; a list beside an etcd range')
+  .option('--write', 'put the result into docs/benchmarks.md', false)
+  .option('--objects <number>', 'how many pods at most', Number, 100_000)
+  .action(async (flags: { write: boolean; objects: number }) => {
+    const { benchmarkCapacity } = await import('./capacity-benchmark.js');
+    await report((progress) => benchmarkCapacity({ objects: flags.objects, progress }), flags);
   });
 program
   .command('http')

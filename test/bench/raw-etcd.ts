@@ -11,12 +11,26 @@ interface TxnResponse {
 
 interface KvService {
   txn(request: unknown, done: (error: ServiceError | null, response: TxnResponse) => void): void;
+  range(
+    request: { readonly key: Buffer; readonly rangeEnd: Buffer },
+    done: (error: ServiceError | null, response?: { readonly kvs: readonly unknown[] }) => void,
+  ): void;
   close(): void;
 }
 
-export function rawEtcd(endpoint: string): Swapper {
+export interface RawEtcd extends Swapper {
+  /** Reads all of a range in one answer; resolves with the number of its records. */
+  range(from: string, to: string): Promise<number>;
+}
+
+export function rawEtcd(endpoint: string): RawEtcd {
   const Service = serviceIn(loadProto('etcd/rpc.proto'), 'etcdserverpb.KV');
-  const kv = new Service(new URL(endpoint).host, credentials.createInsecure()) as unknown as KvService;
+  const options = { 'grpc.max_receive_message_length': -1 };
+  const kv = new Service(
+    new URL(endpoint).host,
+    credentials.createInsecure(),
+    options,
+  ) as unknown as KvService;
   return {
     put: (key, value, modRevision) =>
       new Promise((resolve, reject) => {
@@ -33,6 +47,13 @@ export function rawEtcd(endpoint: string): Swapper {
             else resolve(Number(response.header.revision));
           },
         );
+      }),
+    range: (from, to) =>
+      new Promise((resolve, reject) => {
+        kv.range({ key: Buffer.from(from), rangeEnd: Buffer.from(to) }, (error, response) => {
+          if (error === null) resolve(response?.kvs.length ?? 0);
+          else reject(error);
+        });
       }),
     close: async () => {
       kv.close();

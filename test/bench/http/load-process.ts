@@ -16,6 +16,7 @@ export interface RequestPlan {
   /** `{n}` stands for a number that is different in each request, `{w}` for one of the worker. */
   readonly path: string;
   readonly contentType?: string;
+  readonly accept?: string;
   readonly body?: string;
 }
 
@@ -78,6 +79,7 @@ function send(
         ':method': plan.method,
         ':path': path,
         ...(plan.contentType === undefined ? {} : { 'content-type': plan.contentType }),
+        ...(plan.accept === undefined ? {} : { accept: plan.accept }),
       },
       { endStream: body === undefined },
     );
