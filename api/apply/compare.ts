@@ -1,7 +1,7 @@
 /** What changed between two objects, as sets of fields. */
 import { isJsonObject } from '../patch/merge-patch.js';
 import type { FieldSet, MutableFieldSet } from './field-set.js';
-import { emptySet, insertPath, isEmptySet, isMemberNode, union } from './field-set.js';
+import { emptySet, isEmptySet, isMemberNode, selfElement, union } from './field-set.js';
 import { hasNoKeys, listOrEmpty, objectOrEmpty, own, sameJson } from './json-values.js';
 import type { ListMergeType } from './list-items.js';
 import { groupItems } from './list-items.js';
@@ -41,22 +41,73 @@ export function isSameComparison({ added, modified, removed }: Comparison): bool
   return isEmptySet(added) && isEmptySet(modified) && isEmptySet(removed);
 }
 
+/** Where the comparison stands, and what it has found. The sets are built along the way, never from their roots again. */
 class Walk implements Comparison {
-  readonly path: string[] = [];
-  added: MutableFieldSet = emptySet;
-  modified: MutableFieldSet = emptySet;
-  removed: MutableFieldSet = emptySet;
+  readonly #path: string[] = [];
+  /** The nodes of the path in each set, from the root down, as far as they are there. */
+  readonly #nodes: Readonly<Record<keyof Comparison, MutableFieldSet[]>> = {
+    added: [],
+    modified: [],
+    removed: [],
+  };
 
+  get added(): FieldSet {
+    return this.#nodes.added[0] ?? emptySet;
+  }
+
+  get modified(): FieldSet {
+    return this.#nodes.modified[0] ?? emptySet;
+  }
+
+  get removed(): FieldSet {
+    return this.#nodes.removed[0] ?? emptySet;
+  }
+
+  get isAtRoot(): boolean {
+    return this.#path.length === 0;
+  }
+
+  enter(element: string): void {
+    this.#path.push(element);
+  }
+
+  leave(): void {
+    const { added, modified, removed } = this.#nodes;
+    const length = this.#path.length;
+    this.#path.pop();
+    if (added.length > length) added.length = length;
+    if (modified.length > length) modified.length = length;
+    if (removed.length > length) removed.length = length;
+  }
+
+  /** Puts the path into a set. */
   add(to: keyof Comparison): void {
-    // Most comparisons find nothing: sets are made when the first path comes.
-    if (this[to] === emptySet) this[to] = {};
-    insertPath(this[to], this.path);
+    const nodes = this.#nodes[to];
+    const path = this.#path;
+    if (path.length === 0) return;
+    if (nodes.length === 0) nodes.push({});
+    let isNew = false;
+    for (let depth = nodes.length; depth <= path.length; depth++) {
+      const parent = nodes[depth - 1] as MutableFieldSet;
+      const element = path[depth - 1] ?? '';
+      let node = parent[element];
+      if (node === undefined) {
+        // What was a member without anything below says so from now on.
+        if (!isNew && depth > 1 && isEmptySet(parent)) parent[selfElement] = {};
+        node = {};
+        parent[element] = node;
+        isNew = true;
+      } else isNew = false;
+      nodes.push(node);
+    }
+    const last = nodes[path.length];
+    if (last !== undefined && !isMemberNode(last)) last[selfElement] = {};
   }
 
   addElement(to: keyof Comparison, element: string): void {
-    this.path.push(element);
+    this.enter(element);
     this.add(to);
-    this.path.pop();
+    this.leave();
   }
 }
 
@@ -111,7 +162,7 @@ function compareAsObject(
   for (const key in left) compareMember(walk, type, key, left[key], own(right, key), unmanaged);
   for (const key in right)
     if (own(left, key) === undefined) compareMember(walk, type, key, undefined, right[key], unmanaged);
-  if (walk.path.length === 0) return;
+  if (walk.isAtRoot) return;
   if (before === undefined) walk.add('added');
   else if (after === undefined) walk.add('removed');
 }
@@ -138,9 +189,9 @@ function compareMember(
   }
   const below = unmanaged?.[element];
   if (below !== undefined && isMemberNode(below)) return;
-  walk.path.push(element);
+  walk.enter(element);
   compare(walk, memberType, before, after, below);
-  walk.path.pop();
+  walk.leave();
 }
 
 function compareLists(walk: Walk, type: ListMergeType, before: unknown, after: unknown): void {
@@ -190,8 +241,8 @@ function compareItem(
   before: unknown,
   after: unknown,
 ): void {
-  walk.path.push(element);
+  walk.enter(element);
   if (type.kind === 'set') compareLeaf(walk, before, after);
   else compare(walk, type.of, before, after, undefined);
-  walk.path.pop();
+  walk.leave();
 }

@@ -42,9 +42,21 @@ export function encodeFieldsV1(set: FieldSet): FieldSet {
 
 /** The same array when it is in order. */
 function sortElements(elements: readonly string[]): readonly string[] {
+  if (elements.every(isField)) return isSorted(elements) ? elements : [...elements].sort();
   for (let index = 1; index < elements.length; index++) {
     if (compareElements(elements[index - 1] ?? '', elements[index] ?? '') > 0)
       return [...elements].sort(compareElements);
   }
   return elements;
+}
+
+/** Most elements are fields, and those are in the order of their texts. */
+function isField(element: string): boolean {
+  return element.startsWith('f:');
+}
+
+function isSorted(texts: readonly string[]): boolean {
+  for (let index = 1; index < texts.length; index++)
+    if ((texts[index - 1] ?? '') > (texts[index] ?? '')) return false;
+  return true;
 }

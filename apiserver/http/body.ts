@@ -39,6 +39,7 @@ export function readBody(
     }, bodyTimeoutMs);
     const chunks: Buffer[] = [];
     let length = 0;
+    let isComplete = false;
     body.on('data', (chunk: Buffer) => {
       length += chunk.length;
       if (length <= maxBodyBytes) {
@@ -52,9 +53,12 @@ export function readBody(
     });
     body.on('end', () => {
       clearTimeout(timer);
+      isComplete = true;
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
     });
     const gone = (cause?: Error): void => {
+      // Every body is closed in the end.
+      if (isComplete) return;
       clearTimeout(timer);
       reject(
         new StatusError('BadRequest', 'the client went away before its request was complete', { cause }),

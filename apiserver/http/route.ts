@@ -41,6 +41,7 @@ export function parseResourcePath(path: string): ResourcePath | undefined {
 const namespaceSubresources: ReadonlySet<string> = new Set(['status', 'finalize']);
 
 function decode(part: string): string {
+  if (!part.includes('%')) return part;
   try {
     return decodeURIComponent(part);
   } catch (cause) {

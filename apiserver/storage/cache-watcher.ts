@@ -39,17 +39,19 @@ export interface WatchedEvents {
 }
 
 export class CacheWatcher implements CacheWatch {
-  readonly #options: CacheWatchOptions;
+  readonly prefix: string;
+  readonly triggerValue: string | undefined;
+  readonly #signal: AbortSignal;
   readonly #source: WatchedEvents;
-  readonly topic: string;
   #position: number;
   #afterRevision: number;
   #wake: (() => void) | undefined;
 
   constructor(source: WatchedEvents, options: CacheWatchOptions) {
     this.#source = source;
-    this.#options = options;
-    this.topic = topicOf(options.prefix, options.triggerValue);
+    this.prefix = options.prefix;
+    this.triggerValue = options.triggerValue;
+    this.#signal = options.signal;
     this.#afterRevision = options.afterRevision;
     this.#position = source.positionAfter(options.afterRevision);
   }
@@ -61,7 +63,8 @@ export class CacheWatcher implements CacheWatch {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<WatchBatch, undefined> {
-    const { prefix, signal } = this.#options;
+    const { prefix } = this;
+    const signal = this.#signal;
     const onAbort = (): void => {
       this.wake();
     };
@@ -98,9 +101,4 @@ export class CacheWatcher implements CacheWatch {
     });
     this.#source.removeIdle(this);
   }
-}
-
-/** What idle watchers wait for. No key contains the character that parts the two. */
-export function topicOf(prefix: string, triggerValue: string | undefined): string {
-  return triggerValue === undefined ? prefix : `${prefix}\n${triggerValue}`;
 }

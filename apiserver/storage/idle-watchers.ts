@@ -4,60 +4,78 @@
  * of their node cost a pod's event one look-up, not a thousand (the trigger function of Kubernetes' watch cache).
  */
 import type { CacheWatcher } from './cache-watcher.js';
-import { topicOf } from './cache-watcher.js';
 import { keyOf } from './read-range.js';
 import type { StoredRecord, StoreEvent } from './store.js';
 
+type WatchersBy = Map<string, Set<CacheWatcher>>;
+
+interface Trigger {
+  readonly valueOf: (record: StoredRecord) => string;
+  readonly byValue: WatchersBy;
+}
+
 export class IdleWatchers {
-  readonly #byTopic = new Map<string, Set<CacheWatcher>>();
-  readonly #triggers = new Map<string, (record: StoredRecord) => string>();
+  readonly #byPrefix: WatchersBy = new Map();
+  readonly #triggers = new Map<string, Trigger>();
 
   setTrigger(prefix: string, valueOf: (record: StoredRecord) => string): void {
-    this.#triggers.set(prefix, valueOf);
+    this.#triggers.set(prefix, { valueOf, byValue: new Map() });
   }
 
   add(watcher: CacheWatcher): void {
-    let watchers = this.#byTopic.get(watcher.topic);
-    if (watchers === undefined) {
-      watchers = new Set();
-      this.#byTopic.set(watcher.topic, watchers);
-    }
-    watchers.add(watcher);
+    const [watchers, name] = this.#placeOf(watcher);
+    const known = watchers.get(name);
+    if (known === undefined) watchers.set(name, new Set([watcher]));
+    else known.add(watcher);
   }
 
   remove(watcher: CacheWatcher): void {
-    const watchers = this.#byTopic.get(watcher.topic);
-    watchers?.delete(watcher);
-    if (watchers?.size === 0) this.#byTopic.delete(watcher.topic);
+    const [watchers, name] = this.#placeOf(watcher);
+    const known = watchers.get(name);
+    known?.delete(watcher);
+    if (known?.size === 0) watchers.delete(name);
   }
 
   /** The event stands at this position; those before it did not concern whoever is woken now. */
   wake(event: StoreEvent, position: number): void {
-    if (this.#byTopic.size === 0) return;
     const key = keyOf(event);
-    this.#wakeTopic(key, position);
+    wakeThose(this.#byPrefix, key, position);
     for (let slash = key.indexOf('/'); slash >= 0; slash = key.indexOf('/', slash + 1)) {
       const prefix = key.slice(0, slash + 1);
-      this.#wakeTopic(prefix, position);
-      const valueOf = this.#triggers.get(prefix);
-      if (valueOf === undefined) continue;
-      const values = new Set<string>();
-      if (event.type === 'put') values.add(valueOf(event.record));
-      if (event.previous !== undefined) values.add(valueOf(event.previous));
-      for (const value of values) this.#wakeTopic(topicOf(prefix, value), position);
+      wakeThose(this.#byPrefix, prefix, position);
+      const trigger = this.#triggers.get(prefix);
+      if (trigger !== undefined) wakeByValue(trigger, event, position);
     }
   }
 
   wakeAll(): void {
-    const all = [...this.#byTopic.values()];
-    this.#byTopic.clear();
-    for (const watchers of all) for (const watcher of watchers) watcher.wake();
+    for (const watchers of [this.#byPrefix, ...[...this.#triggers.values()].map(({ byValue }) => byValue)]) {
+      const all = [...watchers.values()];
+      watchers.clear();
+      for (const some of all) for (const watcher of some) watcher.wake();
+    }
   }
 
-  #wakeTopic(topic: string, position: number): void {
-    const watchers = this.#byTopic.get(topic);
-    if (watchers === undefined) return;
-    this.#byTopic.delete(topic);
-    for (const watcher of watchers) watcher.wakeAt(position);
+  #placeOf({ prefix, triggerValue }: CacheWatcher): readonly [WatchersBy, string] {
+    const trigger = triggerValue === undefined ? undefined : this.#triggers.get(prefix);
+    return trigger === undefined || triggerValue === undefined
+      ? [this.#byPrefix, prefix]
+      : [trigger.byValue, triggerValue];
   }
+}
+
+/** Values are read only while somebody waits for one: that may mean to parse an object. */
+function wakeByValue({ valueOf, byValue }: Trigger, event: StoreEvent, position: number): void {
+  if (byValue.size === 0) return;
+  const now = event.type === 'put' ? valueOf(event.record) : undefined;
+  const before = event.previous === undefined ? undefined : valueOf(event.previous);
+  if (now !== undefined) wakeThose(byValue, now, position);
+  if (before !== undefined && before !== now) wakeThose(byValue, before, position);
+}
+
+function wakeThose(watchers: WatchersBy, name: string, position: number): void {
+  const some = watchers.get(name);
+  if (some === undefined) return;
+  watchers.delete(name);
+  for (const watcher of some) watcher.wakeAt(position);
 }
