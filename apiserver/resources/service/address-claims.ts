@@ -45,7 +45,7 @@ export class AddressClaims {
         name: address,
         labels: { 'ipaddress.kubernetes.io/ip-family': 'IPv4', [managedByLabel]: managedBy },
       },
-      spec: { parentRef: { group: '', resource: 'services', ...owner } },
+      spec: { parentRef: { resource: 'services', ...owner } },
     };
     const claim = object as IPAddress;
     initializeMeta(claim, this.#clock.now(), false);
