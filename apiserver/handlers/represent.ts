@@ -83,7 +83,12 @@ export async function respondObject(
   if (representation.as === 'table') {
     const print = await tablePrinter(request, representation.version);
     respondJson(request.exchange, status, print([object]));
-  } else await respondPlain(request, status, representation, { schemaName, value: object });
+    return;
+  }
+  const isJson = representation.as === 'object' && representation.format === 'json';
+  const served = isJson ? request.served.storage.servedOf(object) : undefined;
+  if (served !== undefined) await sendBytes(request.exchange, status, { 'content-type': jsonType }, served);
+  else await respondPlain(request, status, representation, { schemaName, value: object });
 }
 
 /** Sends an object of another type than the resource: a Scale, which may be wanted as a Table, or a TokenRequest. */

@@ -75,6 +75,3 @@ export function mergeHeaders(
   }
   return all;
 }
-
-/** Why the signal of an exchange aborts. One for all: an error of its own for every request would cost more than the rest. */
-export const exchangeEnded = new Error('the exchange with the client has ended');

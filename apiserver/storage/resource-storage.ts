@@ -13,7 +13,7 @@ import { ObjectCodec } from './object-codec.js';
 import { fieldTerm, ResourceIndex } from './resource-index.js';
 import type { SelectorTerm } from './selector-index.js';
 import type { RangeOptions, RangeResult, Store, StoredRecord, StoreEvent } from './store.js';
-import { StoredObject } from './stored-object.js';
+import { readSelectable, StoredObject } from './stored-object.js';
 import type { FieldReaders, SelectableFields } from './stored-object.js';
 import type { VersionConversion } from './version-conversion.js';
 import type { WatchCache } from './watch-cache.js';
@@ -91,6 +91,13 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   readonly #writeOptions: { readonly ttlSeconds?: number };
   /** One view per record, however many watchers look at it. */
   readonly #views = new WeakMap<StoredRecord, StoredObject<T>>();
+  /** Read from objects at their write, by the bytes that were stored of them. */
+  readonly #selectable = new WeakMap<Uint8Array, SelectableFields>();
+  readonly #servable = new WeakMap<
+    KubernetesObject,
+    { readonly value: Uint8Array; readonly revision: number }
+  >();
+  readonly #isConverted: boolean;
   readonly #departed = new WeakMap<StoredRecord, StoredObject<T>>();
 
   constructor(definition: ResourceDefinition<T>, options: StorageOptions<T>) {
@@ -99,6 +106,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     this.#store = options.store;
     this.#cache = options.cache;
     this.#codec = new ObjectCodec(definition, options.conversion);
+    this.#isConverted = options.conversion !== undefined;
     this.#encodings = options.encodings ?? new EncodingCache();
     this.#writeOptions = options.ttlSeconds === undefined ? {} : { ttlSeconds: options.ttlSeconds };
     this.#fieldReaders = options.fieldReaders ?? (() => ({}));
@@ -112,7 +120,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
 
   /** What selectors look at; read once for each record. */
   selectable(stored: StoredObject<T>): SelectableFields {
-    return stored.selectable(this.#fieldReaders());
+    return stored.selectable(this.#fieldReaders(), this.#selectable.get(stored.record.value));
   }
 
   /** The object, or undefined. */
@@ -190,13 +198,19 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   /** Writes a new object and returns it with its resourceVersion. Throws AlreadyExists. */
   async create(object: T): Promise<T> {
     const { namespace = '', name } = object.metadata;
-    const result = await this.#store.create(
-      this.layout.key(namespace, name),
-      this.#codec.encode(object),
-      this.#writeOptions,
-    );
+    const value = this.#encode(object);
+    const result = await this.#store.create(this.layout.key(namespace, name), value, this.#writeOptions);
     if (result.kind === 'exists') throw alreadyExists(subjectOf(this.definition), name);
-    return withRevision(object, result.revision);
+    return this.#written(object, value, result.revision);
+  }
+
+  /**
+   * The served JSON of an object that a write of this storage returned, for as long as nobody has changed it; undefined for
+   * any other object, which has to be written as JSON anew.
+   */
+  servedOf(written: KubernetesObject): Buffer | undefined {
+    const known = this.#servable.get(written);
+    return known === undefined ? undefined : this.#codec.served(known.value, known.revision);
   }
 
   /**
@@ -224,12 +238,12 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
         record = result.current;
         continue;
       }
-      const value = this.#codec.encode(decision.object);
+      const value = this.#encode(decision.object);
       // A write that changes nothing would wake every watcher for nothing.
       if (this.#isSame(value, before.value)) return this.#unchanged(before);
       const result = await this.#store.update(key, value, before.modRevision, this.#writeOptions);
       if (result.kind === 'updated')
-        return { object: withRevision(decision.object, result.revision), deleted: false };
+        return { object: this.#written(decision.object, value, result.revision), deleted: false };
       record = result.current;
     }
     throw conflict(
@@ -316,6 +330,20 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
 
   #unchanged(record: StoredRecord): ChangeResult<T> {
     return { object: this.#codec.decode(record.value, record.modRevision), deleted: false };
+  }
+
+  /** What selectors will ask of the record is read while the object is at hand: parsing it again costs ten times as much. */
+  #encode(object: T): Buffer {
+    const value = this.#codec.encode(object);
+    if (this.#trigger !== undefined && !this.#isConverted)
+      this.#selectable.set(value, readSelectable(object, this.#fieldReaders()));
+    return value;
+  }
+
+  #written(object: T, value: Uint8Array, revision: number): T {
+    const result = withRevision(object, revision);
+    if (!this.#isConverted) this.#servable.set(result, { value, revision });
+    return result;
   }
 
   #view(record: StoredRecord): StoredObject<T> {

@@ -52,16 +52,9 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     return this.#codec.decode(this.record.value, this.revision);
   }
 
-  /** Read once and kept. All callers pass the readers of the kind. */
-  selectable(readers: FieldReaders<T>): SelectableFields {
-    if (this.#selectable === undefined) {
-      const object = this.#object?.deref() ?? this.copy();
-      const fields: Record<string, string> = {};
-      for (const [name, read] of Object.entries(readers)) fields[name] = read(object);
-      fields['metadata.name'] = object.metadata.name;
-      fields['metadata.namespace'] = object.metadata.namespace ?? '';
-      this.#selectable = { labels: object.metadata.labels, fields };
-    }
+  /** Read once and kept. All callers pass the readers of the kind, and what is `known` already of the same bytes. */
+  selectable(readers: FieldReaders<T>, known?: SelectableFields): SelectableFields {
+    this.#selectable ??= known ?? readSelectable(this.#object?.deref() ?? this.copy(), readers);
     return this.#selectable;
   }
 
@@ -97,4 +90,16 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     });
     return bytes;
   }
+}
+
+/** Pure. */
+export function readSelectable<T extends KubernetesObject>(
+  object: T,
+  readers: FieldReaders<T>,
+): SelectableFields {
+  const fields: Record<string, string> = {};
+  for (const [name, read] of Object.entries(readers)) fields[name] = read(object);
+  fields['metadata.name'] = object.metadata.name;
+  fields['metadata.namespace'] = object.metadata.namespace ?? '';
+  return { labels: object.metadata.labels, fields };
 }
