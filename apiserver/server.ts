@@ -5,6 +5,7 @@ import { Registry } from 'prom-client';
 import { describedType } from '../api/object-type.js';
 import { ipAddresses, namespaces, priorityClasses, serviceAccounts, services } from '../api/resources.js';
 import { loadSchema } from '../api/schema/load.js';
+import { StatusError } from '../api/status-error.js';
 import type { Clock } from '../common/clock.js';
 import { systemClock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
@@ -155,7 +156,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     return {
       port,
       stop: async () => {
-        stopping.abort();
+        // What is waiting for something fails with the reason, and whoever asked for it is told when to come back.
+        stopping.abort(
+          new StatusError('ServiceUnavailable', 'the server is shutting down', {
+            details: { retryAfterSeconds: 1 },
+          }),
+        );
         await opened.stop(stopGraceMs);
         await Promise.all([dispatcher.idle(), reconciling, flowControl.running, custom.ended, caching]);
       },

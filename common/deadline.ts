@@ -1,4 +1,4 @@
-/** A signal that aborts after a time, or together with others, and leaves nothing behind when it is cleared. */
+/** A signal that aborts after a time, or together with others and for their reason, and leaves nothing behind when it is cleared. */
 import type { Clock } from './clock.js';
 
 export class Deadline {
@@ -33,7 +33,7 @@ export class Deadline {
     for (const parent of this.#parents) parent.removeEventListener('abort', this.#onParent);
   }
 
-  readonly #onParent = (): void => {
-    this.#controller.abort(new Error('aborted'));
+  readonly #onParent = (event: Event): void => {
+    this.#controller.abort((event.target as AbortSignal).reason);
   };
 }
