@@ -9,6 +9,8 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Command } from 'commander';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { HealthChecks } from './health-checks.js';
+import { answerHealth } from './health-checks.js';
 import { createLogger } from './log.js';
 import type { Logger, LogLevel } from './log.js';
 import { exitCodes, UsageError } from './usage-error.js';
@@ -70,20 +72,17 @@ export async function runComponent<Flags>(definition: ComponentDefinition<Flags>
   }
 }
 
-/** A named check of /readyz: resolves when fine, rejects with what is wrong. */
-export type HealthCheck = () => Promise<void> | void;
-
 export interface HealthServerOptions {
   readonly host: string;
   readonly port: number;
   readonly metrics: Registry;
   /** Checks behind /readyz; /healthz and /livez answer as long as the process does. */
-  readonly ready: Readonly<Record<string, HealthCheck>>;
+  readonly ready: HealthChecks;
   /** With a certificate the endpoint speaks TLS, as the secure ports of Kubernetes components do. */
   readonly tls?: { readonly cert: string; readonly key: string };
 }
 
-/** Serves /healthz, /livez, /readyz (`?verbose`) and /metrics. Close the returned server to stop. */
+/** Serves /healthz, /livez, /readyz, each check of them by name, and /metrics. Close the returned server to stop. */
 export async function serveHealth(options: HealthServerOptions): Promise<Server> {
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     void respondHealth(request, response, options);
@@ -116,31 +115,12 @@ async function respondHealth(
     response.end(await options.metrics.metrics());
     return;
   }
-  if (!['/healthz', '/livez', '/readyz'].includes(url.pathname)) {
+  const answer = await answerHealth(url.pathname, url.searchParams, (endpoint) =>
+    endpoint === 'readyz' ? options.ready : {},
+  );
+  if (answer === undefined) {
     response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found\n');
     return;
   }
-  const checks = url.pathname === '/readyz' ? options.ready : {};
-  const report = await runHealthChecks(checks);
-  response.writeHead(report.healthy ? 200 : 500, { 'content-type': 'text/plain; charset=utf-8' });
-  response.end(report.healthy && !url.searchParams.has('verbose') ? 'ok' : report.text);
-}
-
-/** Runs all checks and words the result in the form of Kubernetes' verbose health output. */
-export async function runHealthChecks(
-  checks: Readonly<Record<string, HealthCheck>>,
-): Promise<{ healthy: boolean; text: string }> {
-  const lines = ['[+]ping ok'];
-  let healthy = true;
-  for (const [name, check] of Object.entries(checks)) {
-    try {
-      await check();
-      lines.push(`[+]${name} ok`);
-    } catch (error) {
-      healthy = false;
-      lines.push(`[-]${name} failed: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-  lines.push(healthy ? 'healthz check passed' : 'healthz check failed');
-  return { healthy, text: lines.join('\n') + '\n' };
+  response.writeHead(answer.status, { 'content-type': 'text/plain; charset=utf-8' }).end(answer.text);
 }

@@ -80,7 +80,7 @@ async function askStore(
     return { condition: 'ok', message: await client.raw('/readyz/store', context.signal) };
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
-    const trouble = /store failed: (.*)/.exec(words)?.[1];
+    const trouble = /internal server error: (.*)/.exec(words)?.[1];
     return trouble === undefined
       ? { condition: 'unknown', message: `the apiserver does not answer yet: ${words}` }
       : { condition: 'trouble', message: `the store is in trouble: ${trouble}` };

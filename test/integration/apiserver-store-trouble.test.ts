@@ -53,7 +53,7 @@ void t.test('a full disk', async (t) => {
   t.equal(unready.status, 500);
   t.match(
     unready.text,
-    /\[-\]store failed: the disk under .* is full; writes are refused, reads go on; since /,
+    /^internal server error: the disk under .* is full; writes are refused, reads go on; since /,
   );
   t.equal((await fixture.request('GET', '/livez')).status, 200, 'a restart would not help');
 
@@ -96,7 +96,7 @@ void t.test('a slow disk', async (t) => {
   const unready = await fixture.request('GET', '/readyz/store');
   t.match(
     unready.text,
-    /store failed: the disk is slow: the longest commit took \d\.\d s; writes wait long; since /,
+    /^internal server error: the disk is slow: the longest commit took \d\.\d s; writes wait long; since /,
   );
   const refused = await until(
     'more writes are refused',

@@ -27,6 +27,9 @@ void t.test('readyz reports each check, healthz only that the process answers', 
   t.strictSame(await get(port, '/readyz'), { status: 200, text: 'ok' });
   t.match((await get(port, '/readyz?verbose')).text, '[+]informers ok');
   t.equal((await get(port, '/nothing')).status, 404);
+  t.strictSame(await get(port, '/readyz/informers'), { status: 200, text: 'ok' });
+  t.strictSame(await get(port, '/livez/ping'), { status: 200, text: 'ok' });
+  t.equal((await get(port, '/livez/informers')).status, 404, 'no check of this endpoint');
   await t.rejects(
     serveHealth({ ...options, port }),
     UsageError,
