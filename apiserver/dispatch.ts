@@ -98,7 +98,7 @@ export class Dispatcher {
           found.kind === 'remote' && found.path !== undefined
             ? attributesOf(exchange, user, remoteVerb(exchange, found.path), found.path)
             : { user, verb: exchange.method.toLowerCase(), path: exchange.path };
-        admission = await this.#admit(exchange, attributes);
+        admission = await this.#admit(exchange, labels, attributes);
         if (found.kind === 'refused') throw found.error;
         if (found.kind === 'remote') {
           await this.#authorize(attributes);
@@ -113,7 +113,7 @@ export class Dispatcher {
           ? metrics.longRunning(labels)
           : metrics.inFlight(requestKind(route.verb));
         const attributes = attributesOf(exchange, user, route.verb, path);
-        admission = await this.#admit(exchange, attributes, route);
+        admission = await this.#admit(exchange, labels, attributes, route);
         await this.#authorize(attributes);
         const deprecation = route.served.deprecation ?? deprecationOf(route.served.definition);
         if (deprecation !== undefined) addWarning(exchange, deprecation);
@@ -155,14 +155,26 @@ export class Dispatcher {
     }
   }
 
-  #admit(exchange: Exchange, attributes: RequestAttributes, route?: Route): Promise<Admission> {
-    return this.#options.limiter.admit({
+  async #admit(
+    exchange: Exchange,
+    labels: RequestLabels,
+    attributes: RequestAttributes,
+    route?: Route,
+  ): Promise<Admission> {
+    const { limiter, metrics } = this.#options;
+    const request = {
       exchange,
       attributes,
       isWatch: route?.verb === 'watch',
       longRunning: route !== undefined && longRunningVerbs.has(route.verb),
       estimateSeats: () => (route === undefined ? 1 : estimateSeats(exchange, attributes, route.served)),
-    });
+    };
+    try {
+      return await limiter.admit(request);
+    } catch (error) {
+      if (isStatusError(error)) metrics.refused(labels, error.code);
+      throw error;
+    }
   }
 
   /** Undefined for a path below a group version that is discovery's, or nobody's. */

@@ -92,6 +92,11 @@ export class ApiServerMetrics {
     cells.bytes.observe(bytes);
   }
 
+  /** A request was refused because there are too many. */
+  refused(labels: RequestLabels, code: number): void {
+    this.#families.terminations.with(String(code), ...valuesOf(labels)).inc();
+  }
+
   /** Events of watches of a resource that were sent. */
   watchEvents(group: string, version: string, resource: string): CounterCell {
     return this.#families.watchEvents.with(group, version, resource);
@@ -178,6 +183,11 @@ function createFamilies(registry: Registry, countObjects: () => readonly StoredC
       name: 'apiserver_request_aborts_total',
       help: 'Requests whose client went away before the answer.',
       labelNames: perRequest.slice(0, -1),
+    }),
+    terminations: counterFamily(registry, {
+      name: 'apiserver_request_terminations_total',
+      help: 'Requests that the server refused to protect itself.',
+      labelNames: ['code', ...perRequest],
     }),
     watchEvents: counterFamily(registry, {
       name: 'apiserver_watch_events_total',

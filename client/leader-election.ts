@@ -11,6 +11,8 @@ import type { Logger } from '../common/log.js';
 import type { Lease, LeaseSpec } from '../api/generated/coordination-v1.js';
 import { leases } from '../api/resources.js';
 import { isStatusError } from '../api/status-error.js';
+import type { ClientMetrics } from './client-metrics.js';
+import { noClientMetrics } from './client-metrics.js';
 import { isAborted } from './is-aborted.js';
 import { microTimestamp } from './timestamps.js';
 import type { ApiClient } from './types.js';
@@ -21,6 +23,7 @@ export interface LeaderElectionOptions {
   /** Unique per process: host name and a random part. */
   readonly identity: string;
   readonly log: Logger;
+  readonly metrics?: ClientMetrics;
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly leaseDurationMs?: number;
@@ -55,7 +58,10 @@ export async function runAsLeader(
   signal: AbortSignal,
 ): Promise<void> {
   const election = new Election(options);
+  const { metrics = noClientMetrics, lease } = options;
+  metrics.leading(lease.name, false);
   if (!(await election.acquire(signal))) return;
+  metrics.leading(lease.name, true);
   const leading = new AbortController();
   const stop = (): void => {
     leading.abort(signal.reason);
@@ -68,6 +74,7 @@ export async function runAsLeader(
   try {
     await lead(leading.signal);
   } finally {
+    metrics.leading(lease.name, false);
     leading.abort();
     signal.removeEventListener('abort', stop);
   }

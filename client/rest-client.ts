@@ -13,6 +13,8 @@ import type { Draft, KubernetesObject } from '../api/objects.js';
 import type { ResourceDefinition } from '../api/resources.js';
 import type { Status } from '../api/generated/meta-v1.js';
 import { StatusError } from '../api/status-error.js';
+import type { ClientMetrics } from './client-metrics.js';
+import { noClientMetrics } from './client-metrics.js';
 import { Http2Connection, unreachable } from './http2-connection.js';
 import { loadKubeconfig } from './kubeconfig.js';
 import type { ServerConnection } from './kubeconfig.js';
@@ -42,6 +44,8 @@ export interface RestClientOptions {
   /** How often a connection on which an answer is awaited is pinged. Default 15 s. */
   readonly pingIntervalMs?: number;
   readonly clock?: Clock;
+  /** Where requests are counted. */
+  readonly metrics?: ClientMetrics;
 }
 
 const contentTypes: Readonly<Record<PatchType, string>> = {
@@ -168,6 +172,9 @@ class Transport {
   readonly #pathPrefix: string;
   readonly #headers: OutgoingHttpHeaders;
   readonly #requestTimeoutMs: number;
+  readonly #clock: Clock;
+  readonly #metrics: ClientMetrics;
+  readonly #host: string;
 
   constructor(to: ServerConnection, options: RestClientOptions) {
     const url = parseServer(to.server);
@@ -179,9 +186,12 @@ class Transport {
       'user-agent': options.userAgent,
       ...(to.token === undefined ? {} : { authorization: `Bearer ${to.token}` }),
     };
+    this.#clock = options.clock ?? systemClock;
+    this.#metrics = options.metrics ?? noClientMetrics;
+    this.#host = url.host;
     const shared = {
       to,
-      clock: options.clock ?? systemClock,
+      clock: this.#clock,
       pingIntervalMs: options.pingIntervalMs ?? 15_000,
     };
     this.#requests = new Http2Connection({ ...shared, maxStreams: 250 });
@@ -202,11 +212,21 @@ class Transport {
       ':path': this.#pathPrefix + request.path,
     };
     if (body !== undefined) headers['content-type'] = request.contentType ?? 'application/json';
-    const stream = await this.#requests.open(headers, body === undefined);
-    if (body !== undefined) stream.end(body);
-    const answer = await this.#readAnswer(stream, request.signal);
+    const sentMs = this.#clock.monotonicMs();
+    let answer = { code: 0, text: '' };
+    try {
+      const stream = await this.#requests.open(headers, body === undefined);
+      if (body !== undefined) stream.end(body);
+      answer = await this.#readAnswer(stream, request.signal);
+    } finally {
+      this.#count(request.method, answer.code, sentMs);
+    }
     if (answer.code >= 200 && answer.code < 300) return answer.text;
     throw errorOfAnswer(answer.code, answer.text);
+  }
+
+  #count(method: string, code: number, sentMs: number): void {
+    this.#metrics.requested(this.#host, method, code, (this.#clock.monotonicMs() - sentMs) / 1000);
   }
 
   #readAnswer(
@@ -265,6 +285,7 @@ class Transport {
   async *lines(path: string, signal: AbortSignal): AsyncGenerator<string> {
     if (signal.aborted) return;
     const headers = { ...this.#headers, ':method': 'GET', ':path': this.#pathPrefix + path };
+    const sentMs = this.#clock.monotonicMs();
     const stream = await this.#watches.open(headers, true);
     const onAbort = (): void => {
       stream.close(constants.NGHTTP2_CANCEL);
@@ -274,6 +295,7 @@ class Transport {
       // Opening may have taken a while.
       if (isAborted(signal)) return;
       const code = await statusOf(stream);
+      this.#count('GET', code, sentMs);
       stream.setEncoding('utf8');
       if (code !== 200) throw errorOfAnswer(code, await textOf(stream));
       const splitter = new LineSplitter();

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { runComponent, serveHealth } from '../common/component.js';
 import type { ComponentContext } from '../common/component.js';
 import { readBoolean, readPort, readServingCertificate } from '../common/read-flags.js';
+import { createClientMetrics } from '../client/client-metrics.js';
 import { createRestClient } from '../client/rest-client.js';
 import { waitForServer } from '../client/wait-for-server.js';
 import { declareFlags, settingsOf } from './flags.js';
@@ -17,9 +18,11 @@ async function run(flags: ControllerManagerFlags, context: ComponentContext): Pr
   const settings = settingsOf(flags);
   const definitions = chooseControllers(controllerDefinitions, flags.controllers);
   const elect = readBoolean('--leader-elect', flags.leaderElect);
+  const clientMetrics = createClientMetrics(context.metrics);
   const client = createRestClient({
     connection: { kubeconfig: flags.kubeconfig },
     userAgent: 'knarr-controller-manager',
+    metrics: clientMetrics,
   });
   let working = false;
   const tls = readServingCertificate(flags);
@@ -49,7 +52,7 @@ async function run(flags: ControllerManagerFlags, context: ComponentContext): Pr
       const { runAsLeader } = await import('../client/leader-election.js');
       const lease = { namespace: 'kube-system', name: 'kube-controller-manager' };
       const identity = `${hostname()}_${randomUUID()}`;
-      await runAsLeader({ client, lease, identity, log }, work, signal);
+      await runAsLeader({ client, metrics: clientMetrics, lease, identity, log }, work, signal);
     } else await work(signal);
   } finally {
     health.close();

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** kubelet: runs the Pods that are bound to this node. See docs/life-of-a-pod.md for the way of one. */
+import { createClientMetrics } from '../client/client-metrics.js';
 import { createEventBroadcaster } from '../client/event-recorder.js';
 import { createInformerFactory } from '../client/informer.js';
 import { createRestClient } from '../client/rest-client.js';
@@ -20,6 +21,7 @@ async function run(flags: KubeletFlags, { log, signal, metrics }: ComponentConte
   const client = createRestClient({
     connection: { kubeconfig: flags.kubeconfig },
     userAgent: 'knarr-kubelet',
+    metrics: createClientMetrics(metrics),
   });
   const informers = createInformerFactory({ client, log });
   const broadcaster = createEventBroadcaster({ client, log });

@@ -2,6 +2,7 @@
 import { systemClock } from '../common/clock.js';
 import { runComponent, serveHealth, UsageError } from '../common/component.js';
 import type { ComponentContext } from '../common/component.js';
+import { createClientMetrics } from '../client/client-metrics.js';
 import { createInformerFactory } from '../client/informer.js';
 import { createRestClient } from '../client/rest-client.js';
 import { waitForServer } from '../client/wait-for-server.js';
@@ -61,6 +62,7 @@ async function serve(
   const client = createRestClient({
     connection: { kubeconfig: flags.kubeconfig },
     userAgent: 'knarr-proxy',
+    metrics: createClientMetrics(metrics),
   });
   const informers = createInformerFactory({ client, log });
   const proxy = new ServiceProxy({

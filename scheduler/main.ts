@@ -5,10 +5,11 @@ import { hostname } from 'node:os';
 import { systemClock } from '../common/clock.js';
 import { runComponent, serveHealth } from '../common/component.js';
 import type { ComponentContext } from '../common/component.js';
+import { createClientMetrics } from '../client/client-metrics.js';
 import { createEventBroadcaster } from '../client/event-recorder.js';
 import { createInformerFactory } from '../client/informer.js';
 import { createRestClient } from '../client/rest-client.js';
-import type { ApiClient } from '../client/types.js';
+import type { LeaderElectionOptions } from '../client/leader-election.js';
 import { waitForServer } from '../client/wait-for-server.js';
 import { declareFlags, settingsOf } from './flags.js';
 import type { SchedulerFlags } from './flags.js';
@@ -21,9 +22,11 @@ const schedulerName = 'default-scheduler';
 async function run(flags: SchedulerFlags, context: ComponentContext): Promise<void> {
   const { log, signal, metrics } = context;
   const settings = settingsOf(flags);
+  const clientMetrics = createClientMetrics(metrics);
   const client = createRestClient({
     connection: { kubeconfig: flags.kubeconfig },
     userAgent: 'knarr-scheduler',
+    metrics: clientMetrics,
   });
   const informers = createInformerFactory({ client, log });
   const broadcaster = createEventBroadcaster({ client, log });
@@ -57,7 +60,7 @@ async function run(flags: SchedulerFlags, context: ComponentContext): Promise<vo
   try {
     await waitForServer({ client, log, signal });
     if (signal.aborted) return;
-    if (settings.leaderElect) await lead(client, log, work, signal);
+    if (settings.leaderElect) await lead({ client, metrics: clientMetrics, log }, work, signal);
     else await work(signal);
   } finally {
     health.close();
@@ -66,14 +69,13 @@ async function run(flags: SchedulerFlags, context: ComponentContext): Promise<vo
 }
 
 async function lead(
-  client: ApiClient,
-  log: ComponentContext['log'],
+  shared: Pick<LeaderElectionOptions, 'client' | 'metrics' | 'log'>,
   work: (until: AbortSignal) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const { runAsLeader } = await import('../client/leader-election.js');
   const lease = { namespace: 'kube-system', name: 'kube-scheduler' };
-  await runAsLeader({ client, lease, identity: `${hostname()}_${randomUUID()}`, log }, work, signal);
+  await runAsLeader({ ...shared, lease, identity: `${hostname()}_${randomUUID()}` }, work, signal);
 }
 
 /** Runs all parts until the signal aborts. When one fails, the others are stopped and awaited, and it rejects. */

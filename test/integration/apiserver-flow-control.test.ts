@@ -192,6 +192,9 @@ await tap.test('a level that rejects', async (t) => {
   t.equal((await client.get('/readyz')).status, 200, 'probes are exempt');
   t.equal((await fixture.request('GET', configMaps)).status, 200, 'administrators are exempt');
   const metrics = (await fixture.request('GET', '/metrics')).text;
+  const refusals =
+    'apiserver_request_terminations_total{code="429",verb="LIST",group="",version="v1",resource="configmaps",subresource="",scope="namespace",component="apiserver"}';
+  t.ok(metricValue(metrics, refusals) >= 1, 'the server protected itself');
   const labels = 'priority_level="tiny",flow_schema="scheduler-alone"';
   t.ok(
     metricValue(
