@@ -23,12 +23,14 @@ import { handleDeleteCollection } from './handlers/delete-collection.js';
 import { handleGet } from './handlers/get.js';
 import { handleList } from './handlers/list.js';
 import { handlePatch } from './handlers/patch.js';
+import { readTimeoutMs } from './handlers/request-options.js';
 import { handleUpdate } from './handlers/update.js';
 import { handleWatch } from './handlers/watch.js';
 import { mediaTypeOf } from './http/body.js';
 import type { Exchange } from './http/exchange.js';
 import type { UpgradeRequest } from './http/listener.js';
 import { addWarning, respondError, respondJson, statusOfStoreError } from './http/respond.js';
+import { TimeLimit } from './http/time-limit.js';
 import type { ResourcePath } from './http/route.js';
 import { parseResourcePath } from './http/route.js';
 import type { ApiServerMetrics, RequestLabels } from './metrics.js';
@@ -47,6 +49,8 @@ export interface DispatcherOptions {
   readonly health: HealthHandler;
   readonly metrics: ApiServerMetrics;
   readonly limiter: RequestLimiter;
+  /** How long a request may take that is neither a watch nor a log nor a tunnel. */
+  readonly requestTimeoutMs: number;
 }
 
 interface Route {
@@ -90,9 +94,12 @@ export class Dispatcher {
     let labels = pathLabels(exchange);
     let ended = (): void => undefined;
     let admission: Admission | undefined;
+    const found = this.#find(exchange);
+    const timeLimit = new TimeLimit(exchange, parts.clock);
     try {
+      if (found.kind !== 'route' || !longRunningVerbs.has(found.route.verb))
+        timeLimit.start(readTimeoutMs(exchange, this.#options.requestTimeoutMs));
       const user = await authenticator.authenticate(exchange);
-      const found = this.#find(exchange);
       if (found.kind !== 'route') {
         const attributes =
           found.kind === 'remote' && found.path !== undefined
@@ -122,8 +129,9 @@ export class Dispatcher {
         await route.handler(upgrade === undefined ? request : { ...request, upgrade });
       }
     } catch (error) {
-      this.#fail(exchange, error);
+      if (!timeLimit.passed) this.#fail(exchange, error);
     } finally {
+      timeLimit.clear();
       admission?.release();
       ended();
       const seconds = (parts.clock.monotonicMs() - startMs) / 1000;

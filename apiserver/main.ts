@@ -37,6 +37,8 @@ interface Flags extends ServiceAccountFlags, StoreFlags {
   disableAdmissionPlugins: string;
   enablePriorityAndFairness: string | boolean;
   maxRequestsInflight: string;
+  requestTimeout: string;
+  minRequestTimeout: string;
   maxMutatingRequestsInflight: string;
 }
 
@@ -65,6 +67,8 @@ await runComponent<Flags>({
         'share the server out among priority levels and flows; false: plain limits',
         'true',
       )
+      .option('--request-timeout <duration>', 'time of a request that is no watch, log or tunnel', '1m')
+      .option('--min-request-timeout <seconds>', 'least time of a watch that does not say how long', '1800')
       .option('--max-requests-inflight <number>', 'reading requests at once, 0 for no limit', '400')
       .option('--max-mutating-requests-inflight <number>', 'writing requests at once, 0 for no limit', '200'),
   run,
@@ -101,6 +105,8 @@ async function run(flags: Flags, { log, signal, metrics }: ComponentContext): Pr
       eventTtlSeconds: Math.ceil(readDurationMs('--event-ttl', flags.eventTtl) / 1000),
       serviceAccountTokens: readServiceAccountFlags(flags),
       disabledAdmissionPlugins: flags.disableAdmissionPlugins.split(',').filter((name) => name !== ''),
+      requestTimeoutMs: readDurationMs('--request-timeout', flags.requestTimeout),
+      minRequestTimeoutMs: readWholeNumber('--min-request-timeout', flags.minRequestTimeout) * 1000,
       flowControl: {
         enabled: readBoolean('--enable-priority-and-fairness', flags.enablePriorityAndFairness),
         maxReadOnly: readWholeNumber('--max-requests-inflight', flags.maxRequestsInflight),

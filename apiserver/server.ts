@@ -66,6 +66,10 @@ export interface ApiServerOptions {
   readonly tls: { readonly cert: string; readonly key: string; readonly clientCa?: string };
   readonly kubelet: KubeletTls;
   readonly connectionTimeouts?: Partial<ConnectionTimeouts>;
+  /** How long a request may take that is no watch, log or tunnel: 60 s unless told. */
+  readonly requestTimeoutMs?: number;
+  /** The least time of a watch that does not say how long: 1800 s unless told. */
+  readonly minRequestTimeoutMs?: number;
   /** How pods are reached for proxied requests; directly, by their addresses, unless told. */
   readonly dialPod?: DialPod;
   /** Belongs to the caller, who closes it after {@link ApiServer.stop}. */
@@ -92,6 +96,8 @@ export interface ApiServer {
   stop(): Promise<void>;
 }
 
+const defaultRequestTimeoutMs = 60_000;
+const defaultMinRequestTimeoutMs = 1_800_000;
 /** How long requests under way get to finish. */
 const stopGraceMs = 1500;
 
@@ -239,6 +245,7 @@ function createParts(
     checkStore: () => checkStore(options.store),
     metrics: new ApiServerMetrics(options.metrics ?? new Registry(), () => countObjects(resources)),
     clock,
+    minWatchMs: options.minRequestTimeoutMs ?? defaultMinRequestTimeoutMs,
     log: options.log,
     stopping,
   };
@@ -294,6 +301,7 @@ function createDispatcher(
       },
     }),
     limiter,
+    requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
     metrics: parts.metrics,
   });
 }

@@ -167,6 +167,8 @@ export interface ServerParts {
   readonly checkStore: () => Promise<void>;
   readonly tokens: ServiceAccountTokens;
   readonly clock: Clock;
+  /** A watch that does not say how long it is to last ends after this time, or up to twice of it. */
+  readonly minWatchMs: number;
   readonly log: Logger;
   /** Aborts when the server stops: watches end. */
   readonly stopping: AbortSignal;

@@ -1,5 +1,6 @@
 /** Reads the query parameters that several verbs share. All of them throw BadRequest or Invalid. */
 import { Violations } from '../../api/field-path.js';
+import { nanosecondsOf } from '../../api/protobuf/duration.js';
 import { invalid, StatusError } from '../../api/status-error.js';
 import type { Exchange } from '../http/exchange.js';
 
@@ -69,6 +70,26 @@ export function readSignedInteger({ query }: Asked, name: string): number | unde
   const number = Number(value);
   if (!/^[-+]?\d+$/.test(value) || !Number.isSafeInteger(number)) throw notANumber(name, value, 'an integer');
   return number;
+}
+
+/**
+ * How long the request may take: `timeout=30s` in the query where that is shorter than the server's own limit; 0 and
+ * negative ones are the server's, too.
+ */
+export function readTimeoutMs({ query }: Asked, limitMs: number): number {
+  const text = query.get('timeout') ?? '';
+  if (text === '') return limitMs;
+  let asked: number;
+  try {
+    asked = nanosecondsOf(text) / 1e6;
+  } catch (cause) {
+    throw new StatusError(
+      'BadRequest',
+      `invalid timeout specified in the request URL - timeout: ${JSON.stringify(text)} is no duration such as 30s or 1m30s`,
+      { cause },
+    );
+  }
+  return asked > 0 ? Math.min(asked, limitMs) : limitMs;
 }
 
 function notANumber(name: string, value: string, wanted: string): StatusError {

@@ -23,8 +23,6 @@ import type { WatchLines } from './watch-lines.js';
 import { readWatchOptions } from './watch-options.js';
 import type { WatchOptions } from './watch-options.js';
 
-/** A watch without timeoutSeconds ends after this time, or up to twice of it: clients come back spread out. */
-const defaultTimeoutMs = 30 * 60 * 1000;
 const bookmarkIntervalMs = 60 * 1000;
 /** Writes that follow each other this fast, for a while, are put together. */
 const burstGapMs = 10;
@@ -36,8 +34,9 @@ export const handleWatch: Handler = async (request) => {
   const options = readWatchOptions(request.exchange);
   const selection = readSelection(request);
   const lines = await createWatchLines(request);
-  const { clock, stopping } = request.parts;
-  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs * (1 + Math.random());
+  const { clock, stopping, minWatchMs } = request.parts;
+  // Clients come back spread out.
+  const timeoutMs = options.timeoutMs ?? minWatchMs * (1 + Math.random());
   const { gone } = request.served;
   const ends = [request.exchange.signal, stopping, ...(gone === undefined ? [] : [gone])];
   const deadline = new Deadline(clock, timeoutMs, ...ends);

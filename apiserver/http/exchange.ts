@@ -41,6 +41,11 @@ export interface Exchange {
   stream(status: number, headers: ResponseHeaders): ResponseStream;
   /** Nothing more is read from the client once it has its answer. */
   closeAfterAnswer(): void;
+  /**
+   * The request took too long: `answer` responds, unless an answer has begun, which is torn down. What the handler says
+   * later is dropped.
+   */
+  expire(answer: () => void): void;
   /** Tears the answer down because of an error after its head was sent. */
   abort(): void;
 }

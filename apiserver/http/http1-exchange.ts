@@ -16,6 +16,7 @@ export class Http1Exchange implements Exchange {
   readonly #abort = new AbortController();
   readonly #added: [string, string][] = [];
   #bodyBytes = 0;
+  #expired = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, bodyTimeoutMs: number) {
     this.bodyTimeoutMs = bodyTimeoutMs;
@@ -57,6 +58,7 @@ export class Http1Exchange implements Exchange {
   }
 
   respond(status: number, headers: ResponseHeaders, body?: Uint8Array | string): void {
+    if (this.#expired) return;
     const all = mergeHeaders(this.#added, headers);
     if (body !== undefined) {
       this.#bodyBytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
@@ -69,9 +71,11 @@ export class Http1Exchange implements Exchange {
   stream(status: number, headers: ResponseHeaders): ResponseStream {
     const response = this.#response;
     const signal = this.signal;
-    response.writeHead(status, mergeHeaders(this.#added, headers));
-    // The client of a watch waits for the head, even if the first event is far away.
-    response.flushHeaders();
+    if (!this.#expired) {
+      response.writeHead(status, mergeHeaders(this.#added, headers));
+      // The client of a watch waits for the head, even if the first event is far away.
+      response.flushHeaders();
+    }
     return {
       write: (bytes) => {
         this.#bodyBytes += typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
@@ -89,6 +93,12 @@ export class Http1Exchange implements Exchange {
 
   closeAfterAnswer(): void {
     this.#response.shouldKeepAlive = false;
+  }
+
+  expire(answer: () => void): void {
+    if (this.status === 0) answer();
+    else if (!this.#response.writableEnded) this.abort();
+    this.#expired = true;
   }
 
   abort(): void {

@@ -17,6 +17,7 @@ export class Http2Exchange implements Exchange {
   readonly #added: [string, string][] = [];
   #bodyBytes = 0;
   #status = 0;
+  #expired = false;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, bodyTimeoutMs: number) {
     this.bodyTimeoutMs = bodyTimeoutMs;
@@ -57,6 +58,7 @@ export class Http2Exchange implements Exchange {
   }
 
   respond(status: number, headers: ResponseHeaders, body?: Uint8Array | string): void {
+    if (this.#expired) return;
     this.#status = status;
     if (this.body.destroyed || this.body.closed) return;
     const all = mergeHeaders(this.#added, headers);
@@ -71,9 +73,9 @@ export class Http2Exchange implements Exchange {
   }
 
   stream(status: number, headers: ResponseHeaders): ResponseStream {
-    this.#status = status;
     const stream = this.body;
-    if (!stream.destroyed && !stream.closed)
+    if (!this.#expired) this.#status = status;
+    if (!this.#expired && !stream.destroyed && !stream.closed)
       stream.respond({ ':status': status, ...mergeHeaders(this.#added, headers) });
     const signal = this.signal;
     return {
@@ -95,6 +97,12 @@ export class Http2Exchange implements Exchange {
     this.body.once('finish', () => {
       this.body.close(constants.NGHTTP2_NO_ERROR);
     });
+  }
+
+  expire(answer: () => void): void {
+    if (this.#status === 0) answer();
+    else if (!this.body.writableEnded) this.abort();
+    this.#expired = true;
   }
 
   abort(): void {

@@ -288,6 +288,8 @@ async function untilClosed(socket: Socket | TLSSocket): Promise<string> {
 
 async function secureSocket(): Promise<TLSSocket> {
   const socket = connectTls({ port: port(), host: '127.0.0.1', ...strict, ALPNProtocols: ['http/1.1'] });
+  // The impatient server may end it before the test has looked.
+  socket.on('error', () => undefined);
   await once(socket, 'secureConnect');
   return socket;
 }
