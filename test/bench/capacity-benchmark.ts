@@ -76,6 +76,8 @@ async function holdPods(objects: number, progress: (line: string) => void): Prom
     const startSeconds = (performance.now() - startMs) / 1000;
     const memoryBytes = proportionalBytes(server.pid);
     const lists: LoadResult[] = [];
+    // The first list pays for code that has not run before.
+    await load.run(listTask(server));
     for (let round = 0; round < rounds; round++) lists.push(await load.run(listTask(server)));
     return {
       objects,
@@ -106,6 +108,9 @@ async function benchmarkList(progress: (line: string) => void): Promise<Section>
     await copy.close();
     const times = { json: [] as number[], protobuf: [] as number[], etcd: [] as number[] };
     const gets: number[] = [];
+    for (const accept of ['application/json', 'application/vnd.kubernetes.protobuf'])
+      await load.run(listTask(server, accept));
+    await raw.range('/registry/pods/', '/registry/pods0');
     for (let round = 0; round < rounds; round++) {
       progress(`list: round ${round + 1} of ${rounds}`);
       const pace = quiet.run(getTask(server));
@@ -132,7 +137,7 @@ async function benchmarkList(progress: (line: string) => void): Promise<Section>
         row('etcd, range by grpc-js', times.etcd),
       ],
       notes: [
-        `Medians of ${rounds}, in turn, in the same minutes. Meanwhile another client asked for one pod every 5 ms: its p99 was ${rounded(median(gets))} ms. etcd's range is read and decoded by a bare client on grpc-js, on the loopback without TLS.`,
+        `Medians of ${rounds}, in turn, in the same minutes, after one of each that is not counted. Meanwhile another client asked for one pod every 5 ms: its p99 was ${rounded(median(gets))} ms. etcd's range is read and decoded by a bare client on grpc-js, on the loopback without TLS.`,
       ],
     };
   } finally {

@@ -204,6 +204,17 @@ class HttpBenchmark {
       },
       { name: 'CREATE, 64 in flight', inFlight: 64, plan: createPlan(pods), bytes: objectBytes },
       {
+        name: 'PUT, 64 in flight',
+        inFlight: 64,
+        plan: {
+          method: 'PUT',
+          path: `${pods}/patched-{w}`,
+          contentType: 'application/json',
+          body: podJson('patched-{w}').replace('"app"', '"count":"{n}","app"'),
+        },
+        bytes: objectBytes,
+      },
+      {
         name: 'PATCH, 64 in flight',
         inFlight: 64,
         plan: {
