@@ -5,11 +5,12 @@
  * follows from them. Both are plain data; nothing here touches the machine.
  */
 import { join } from 'node:path';
+import type { EtcdAccess } from './etcd-access.js';
 
 /** The cgroup below which all pods of Knarr have theirs: not `kubepods`, which may be somebody else's. */
 export const podCgroupRoot = '/knarr';
 
-export interface Settings {
+export interface Settings extends EtcdAccess {
   readonly dataDir: string;
   readonly runDir: string;
   readonly logDir: string;

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { isAbsolute, resolve } from 'node:path';
 import { packageRoot } from '../common/paths.js';
 import { exitCodes, UsageError } from '../common/usage-error.js';
+import { etcdFileKeys } from './etcd-access.js';
 import { buildProgram } from './program.js';
 import { CommandError } from '../common/run-command.js';
 import type { SettingsFlags } from './settings-file.js';
@@ -56,7 +57,7 @@ async function run(
 
 /** The processes do not run in the folder of the one who typed. */
 function withAbsolutePaths(flags: SettingsFlags): SettingsFlags {
-  const paths = ['dataDir', 'runDir', 'logDir', 'kubeconfig'] as const;
+  const paths = ['dataDir', 'runDir', 'logDir', 'kubeconfig', ...etcdFileKeys] as const;
   const changed = paths.flatMap((key) => {
     const path = flags[key];
     return path === undefined || isAbsolute(path) ? [] : [[key, resolve(path)] as const];

@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { certificateFile, keyFile } from '../common/pki.js';
 import { signingKeyFile, signingPublicKeyFile } from '../common/signing-key.js';
+import { etcdFlagValues } from './etcd-access.js';
 import { podCgroupRoot } from './layout.js';
 import type { Layout } from './layout.js';
 import { serviceAccountKey } from './pki/cluster-certificates.js';
@@ -77,7 +78,7 @@ function apiserverFlags(layout: Layout): string[] {
     'storage-backend': store.backend,
     ...(store.backend === 'embedded'
       ? { 'data-dir': data.store }
-      : { 'etcd-servers': store.servers.join(',') }),
+      : { 'etcd-servers': store.servers.join(','), ...etcdFlagValues(settings) }),
     'service-cluster-ip-range': settings.serviceClusterIpRange,
     'service-account-signing-key-file': signingKeyFile(data.pki, serviceAccountKey),
     'service-account-key-file': signingPublicKeyFile(data.pki, serviceAccountKey),

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import IPCIDR from 'ip-cidr';
 import { UsageError } from '../common/usage-error.js';
 import type { CommandContext } from './command-context.js';
+import { etcdFlags } from './etcd-access.js';
 import { defaultSettings, parseStore } from './layout.js';
 import type { SettingsFlags } from './settings-file.js';
 import type { OutputFormat } from './terminal.js';
@@ -106,16 +107,6 @@ export function buildProgram(version: string, run: Run, write: (text: string) =>
   return program;
 }
 
-/** As those of the apiserver, which says what each is. */
-const etcdAccessFlags: readonly [string, string][] = [
-  ['--etcd-prefix <prefix>', 'what all keys in etcd begin with (default: /registry)'],
-  ['--etcd-cafile <file>', 'CA of etcd, PEM'],
-  ['--etcd-certfile <file>', 'client certificate for etcd, PEM'],
-  ['--etcd-keyfile <file>', 'its key, PEM'],
-  ['--etcd-server-name <name>', "name in etcd's certificates, where it is not the host of the URL"],
-  ['--etcd-credentials-file <file>', 'one line USER:PASSWORD, for an etcd with authentication'],
-];
-
 function declareStore(program: Command, run: Run): void {
   const store = program
     .command('store')
@@ -148,15 +139,12 @@ function declareStore(program: Command, run: Run): void {
   )
     .requiredOption('--from <store>', 'embedded, or etcd=URL[,URL]', checkStore)
     .requiredOption('--to <store>', 'the same', checkStore);
-  for (const [flag, description] of etcdAccessFlags) migrate.option(flag, description);
+  withEtcdAccess(migrate);
   migrate.action(async (flags: SettingsFlags & Readonly<Record<string, string>>) => {
     const own = new Set(['dataDir', 'runDir', 'logDir', 'output']);
-    const passed = Object.entries(flags).filter(([name]) => !own.has(name));
+    const passed = Object.fromEntries(Object.entries(flags).filter(([name]) => !own.has(name)));
     const settings = Object.fromEntries(Object.entries(flags).filter(([name]) => own.has(name)));
-    const args = passed.map(
-      ([name, value]) => `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}=${value}`,
-    );
-    await handOver(settings, ['migrate', ...args]);
+    await run(settings, async (context) => (await import('./commands/store.js')).migrate(context, passed));
   });
   declare('status', 'show revision, size and condition').action(async (flags: SettingsFlags) => {
     await handOver(flags, ['status']);
@@ -165,6 +153,11 @@ function declareStore(program: Command, run: Run): void {
 
 function outputOption(): Option {
   return new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text');
+}
+
+function withEtcdAccess(command: Command): Command {
+  for (const { usage, description } of etcdFlags) command.option(usage, description);
+  return command;
 }
 
 /** Defaults are not given to commander: a flag that was not typed must not override what is remembered. */
@@ -184,8 +177,12 @@ function withSettings(command: Command): Command {
     ['--controller-manager-port', 'controller manager', defaultSettings.controllerManagerPort],
     ['--proxy-healthz-port', "proxy's health", defaultSettings.proxyHealthzPort],
   ];
-  command
-    .option('--store <store>', `embedded, or etcd=URL[,URL] (default: ${defaultSettings.store})`, checkStore)
+  command.option(
+    '--store <store>',
+    `embedded, or etcd=URL[,URL] (default: ${defaultSettings.store})`,
+    checkStore,
+  );
+  withEtcdAccess(command)
     .option('--kubeconfig <file>', 'kubeconfig to merge the context knarr into (default: that of kubectl)')
     .option('--node-name <name>', 'name of the node (default: the host name)')
     .option(

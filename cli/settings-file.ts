@@ -6,13 +6,15 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { UsageError } from '../common/usage-error.js';
+import { etcdFlags, flagName } from './etcd-access.js';
+import type { EtcdAccess } from './etcd-access.js';
 import { defaultSettings, settingsFile } from './layout.js';
 import type { Layout, Settings } from './layout.js';
 
 /** What the command line said; the rest is remembered or default. */
 export type SettingsFlags = Partial<Settings>;
 
-const types: Readonly<Record<keyof Settings, 'string' | 'number'>> = {
+const types: Readonly<Record<Exclude<keyof Settings, keyof EtcdAccess>, 'string' | 'number'>> = {
   dataDir: 'string',
   runDir: 'string',
   logDir: 'string',
@@ -45,6 +47,11 @@ export function parseSettings(text: string, file: string): Settings {
     if (typeof found !== type) {
       throw new UsageError(`${file}: ${key} is ${JSON.stringify(found)} and not a ${type}`);
     }
+  }
+  for (const { key } of etcdFlags) {
+    const found: unknown = (value as Record<string, unknown>)[key];
+    if (found !== undefined && typeof found !== 'string')
+      throw new UsageError(`${file}: ${key} is ${JSON.stringify(found)} and not a string`);
   }
   return value as Settings;
 }
@@ -84,7 +91,10 @@ export async function findSettings(
   const running = await readSettings(flags.runDir ?? defaultSettings.runDir);
   const dataDir = flags.dataDir ?? running?.dataDir ?? defaultSettings.dataDir;
   const remembered = running?.dataDir === dataDir ? running : await readSettings(dataDir);
-  const base = { ...defaultSettings, ...remembered, ...flags, dataDir };
+  const store = flags.store ?? remembered?.store ?? defaultSettings.store;
+  mustBeForEtcd(flags, store);
+  const known = remembered === undefined ? undefined : forStore(remembered, store);
+  const base = { ...defaultSettings, ...known, ...flags, dataDir };
   const settings: Settings = {
     ...base,
     nodeName: flags.nodeName ?? remembered?.nodeName ?? hostname().toLowerCase(),
@@ -95,11 +105,31 @@ export async function findSettings(
   return { settings, running };
 }
 
+/**
+ * What is remembered, without the way to another etcd: certificates and passwords belong to the store that they
+ * were given with.
+ */
+function forStore(remembered: Settings, store: string): Settings {
+  if (store === remembered.store) return remembered;
+  const others = { ...remembered } as Partial<Record<string, unknown>>;
+  for (const { key } of etcdFlags) Reflect.deleteProperty(others, key);
+  return others as unknown as Settings;
+}
+
+function mustBeForEtcd(flags: SettingsFlags, store: string): void {
+  const [given] = etcdFlags.filter(({ key }) => flags[key] !== undefined);
+  if (given !== undefined && store === 'embedded')
+    throw new UsageError(
+      `--${flagName(given.key)} is about etcd, and the store is embedded: add --store etcd=URL[,URL]`,
+    );
+}
+
 /** Which of the flags ask for something else than what runs. Pure. */
 export function conflictingFlags(flags: SettingsFlags, running: Settings): string[] {
   return (Object.keys(flags) as (keyof Settings)[])
     .filter((key) => flags[key] !== undefined && flags[key] !== running[key])
-    .map(
-      (key) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${String(running[key])}`,
-    );
+    .map((key) => {
+      const value = running[key];
+      return value === undefined ? `no --${flagName(key)}` : `--${flagName(key)} ${value}`;
+    });
 }

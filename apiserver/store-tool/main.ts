@@ -9,6 +9,8 @@ import type { ToolContext } from './commands.js';
 import { declareEtcdFlags } from '../store-flags.js';
 import { migrate } from './migrate.js';
 import type { MigrateFlags } from './migrate.js';
+import { probeEtcd } from './probe-etcd.js';
+import type { ProbeFlags } from './probe-etcd.js';
 import type { OutputFormat } from './report.js';
 
 interface Flags {
@@ -28,13 +30,20 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-async function run(
+function run(
   flags: Flags,
   command: (context: ToolContext, dataDir: string) => Promise<number>,
 ): Promise<void> {
+  return runWithoutFolder(flags.output, (context) => command(context, resolve(flags.dataDir)));
+}
+
+async function runWithoutFolder(
+  format: OutputFormat,
+  command: (context: ToolContext) => Promise<number>,
+): Promise<void> {
   const context: ToolContext = {
     output: {
-      format: flags.output,
+      format,
       out: (text) => process.stdout.write(text),
       err: (text) => process.stderr.write(text),
     },
@@ -42,7 +51,7 @@ async function run(
     nowMs: () => performance.now(),
   };
   try {
-    process.exitCode = await command(context, resolve(flags.dataDir));
+    process.exitCode = await command(context);
   } catch (error) {
     process.exitCode = error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
     const isExpected = error instanceof UsageError || error instanceof StoreError || abort.signal.aborted;
@@ -62,11 +71,14 @@ const program = new Command('store')
   });
 
 function declare(name: string, description: string): Command {
+  return declareBare(name, description).requiredOption('--data-dir <folder>', 'the folder of the store');
+}
+
+function declareBare(name: string, description: string): Command {
   return program
     .command(name)
     .description(description)
     .copyInheritedSettings(program)
-    .requiredOption('--data-dir <folder>', 'the folder of the store')
     .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'));
 }
 
@@ -98,6 +110,15 @@ declareEtcdFlags(
 ).action(async (flags: Flags & MigrateFlags) => {
   const log = createLogger('store', 'error');
   await run(flags, (context, dataDir) => migrate(context, dataDir, flags, log));
+});
+declareEtcdFlags(
+  declareBare('probe-etcd', 'ask each server of an etcd whether it answers').requiredOption(
+    '--etcd-servers <urls>',
+    'client URLs of etcd, comma-separated',
+  ),
+).action(async (flags: ProbeFlags & { output: OutputFormat }) => {
+  const log = createLogger('store', 'error');
+  await runWithoutFolder(flags.output, (context) => probeEtcd(context, flags, log));
 });
 await program.parseAsync(process.argv);
 

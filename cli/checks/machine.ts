@@ -8,6 +8,8 @@ import { runCommand } from '../../common/run-command.js';
 import { checkCgroups, readCgroupFacts } from './cgroups.js';
 import { fail, ok, warn } from './check.js';
 import type { CheckResult } from './check.js';
+import { checkEtcd } from './etcd.js';
+import type { EtcdCheckContext } from './etcd.js';
 import { checkKernel } from './kernel.js';
 import { findProgram, missingPackages } from './packages.js';
 import { checkPorts } from './ports.js';
@@ -15,8 +17,7 @@ import { checkPorts } from './ports.js';
 const mebibyte = 1024 * 1024;
 const neededDisk = { fail: 500 * mebibyte, warn: 2048 * mebibyte } as const;
 
-export interface MachineContext {
-  readonly settings: Settings;
+export interface MachineContext extends EtcdCheckContext {
   readonly isRoot: boolean;
   readonly nodeVersion: string;
   /** Whether a process is one of this cluster, and so may hold its ports. */
@@ -36,6 +37,7 @@ export async function checkMachine(context: MachineContext): Promise<CheckResult
     ...checkRanges(settings),
     await checkDisk(settings.dataDir),
     ...checkHostFiles(),
+    ...(await checkEtcd(context)),
   ];
   // The kernel is tried with these tools; before they are installed there is nothing to try it with.
   const canTry = context.isRoot && !missing.includes('iproute2') && !missing.includes('nftables');

@@ -1,23 +1,93 @@
-/** A cluster that keeps its state in etcd and pulls its images from a registry, both Debian's, on the loopback. */
-import { Etcd3 } from 'etcd3';
+/** A cluster that keeps its state in an etcd with TLS and a user, moves away and back, and pulls its images from a registry, both Debian's, on the loopback. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Etcd3, Range } from 'etcd3';
 import t from 'tap';
+import type { Test as Tap } from 'tap';
 import type { Event, Pod } from '../../api/generated/core-v1.js';
 import { ctr } from '../../cli/images/containerd-images.js';
 import { TestCluster } from '../support/cluster.js';
 import { startEtcd } from '../support/etcd.js';
+import { testPki } from '../support/pki.js';
 import { startRegistry } from '../support/registry.js';
 import { until } from '../support/until.js';
 
 const patienceMs = 60_000;
-const etcd = await startEtcd();
+const folder = mkdtempSync(join(tmpdir(), 'knarr-etcd-access-'));
+t.teardown(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+const pki = await testPki(folder);
+const etcd = await startEtcd({
+  tls: {
+    caFile: pki.authorityFile,
+    certFile: pki.certificateFile('apiserver'),
+    keyFile: pki.keyFile('apiserver'),
+  },
+});
 t.teardown(() => etcd.stop());
+const { certificate, privateKey } = pki.pair('admin');
+const hosts = {
+  hosts: etcd.endpoint,
+  credentials: {
+    rootCertificate: Buffer.from(pki.authority),
+    certChain: Buffer.from(certificate),
+    privateKey: Buffer.from(privateKey),
+  },
+};
+await allowOneUser();
+const other = new Etcd3({ ...hosts, auth: { username: 'root', password: 'root-password' } });
+t.teardown(() => {
+  other.close();
+});
+const credentialsFile = join(folder, 'credentials');
+writeFileSync(credentialsFile, 'knarr:pass:word\n', { mode: 0o600 });
+const inEtcd = [
+  `--store=etcd=${etcd.endpoint}`,
+  `--etcd-cafile=${pki.authorityFile}`,
+  `--etcd-certfile=${pki.certificateFile('admin')}`,
+  `--etcd-keyfile=${pki.keyFile('admin')}`,
+  `--etcd-credentials-file=${credentialsFile}`,
+];
 const registry = await startRegistry();
 t.teardown(() => registry.stop());
-const cluster = await TestCluster.prepare([`--store=etcd=${etcd.endpoint}`]);
+const cluster = await TestCluster.prepare();
 t.teardown(() => cluster.purge());
-await cluster.up();
+
+await t.test('what is wrong with the way to etcd is said before anything starts', async (t) => {
+  const nobody = 'https://127.0.0.1:1';
+  const cases: readonly (readonly [readonly string[], string | RegExp])[] = [
+    [['--etcd-cafile=/nowhere/ca.pem'], /--etcd-cafile: ENOENT.*\/nowhere\/ca\.pem/],
+    [[`--store=etcd=${etcd.endpoint.replace('https', 'http')}`], /is without TLS: write https:/],
+    [[`--store=etcd=${nobody}`], /https:\/\/127\.0\.0\.1:1 \(.*ECONNREFUSED/],
+    [[`--etcd-credentials-file=${pki.authorityFile}`], /one line USER:PASSWORD/],
+    [['--store=embedded'], /is about etcd, and the store is embedded/],
+  ];
+  for (const [wrong, message] of cases) {
+    const { exitCode, stderr } = await cluster.knarr('up', ...inEtcd, ...wrong);
+    t.equal(exitCode, 2, wrong.join(' '));
+    t.match(stderr, message, wrong.join(' '));
+  }
+  t.notOk(existsSync(join(cluster.folder, 'data')), 'nothing was made');
+});
+
+await cluster.up(...inEtcd);
 const kubectl = await cluster.kubectl('v1.35');
 const image = `${registry.host}/shop/web:1`;
+
+/** Who is no root reads and writes the keys of Kubernetes alone. */
+async function allowOneUser(): Promise<void> {
+  const admin = new Etcd3(hosts);
+  await admin.user('root').create('root-password');
+  await admin.user('root').addRole('root');
+  await admin.role('knarr').create();
+  await admin.role('knarr').grant({ permission: 'Readwrite', range: Range.prefix('/registry/') });
+  await admin.user('knarr').create('pass:word');
+  await admin.user('knarr').addRole('knarr');
+  await admin.auth.authEnable();
+  admin.close();
+}
 
 async function runPod(name: string, podImage: string): Promise<void> {
   const container = { name: 'web', image: podImage, imagePullPolicy: 'Always' };
@@ -46,10 +116,6 @@ function waitingReason(pod: Pod): string | undefined {
 }
 
 await t.test('the state is in etcd, in the layout of Kubernetes', async (t) => {
-  const other = new Etcd3({ hosts: etcd.endpoint });
-  t.teardown(() => {
-    other.close();
-  });
   const keys = await other.getAll().prefix('/registry/').keys();
   for (const key of ['/registry/namespaces/default', '/registry/services/specs/default/kubernetes'])
     t.ok(keys.includes(key), key);
@@ -89,15 +155,45 @@ await t.test('a pull that fails is told: ErrImagePull, then ImagePullBackOff, an
   t.match(failed.message, `Failed to pull image "${missing}"`);
 });
 
-await t.test(
-  'down and up: etcd has everything still, and what was there before is not made again',
-  async (t) => {
-    const { uid } = (await kubectl.json<Pod>(['get', 'pod', 'pulled'])).metadata;
-    await cluster.down();
-    await cluster.up();
-    const pod = await podUntil('pulled', 'runs again', ({ status }) =>
-      (status.containerStatuses ?? []).some(({ ready, restartCount }) => ready && restartCount > 0),
-    );
-    t.equal(pod.metadata.uid, uid);
-  },
-);
+/** The pod of before, with a container that was started anew: `down` had stopped it. */
+async function isBack(t: Tap, uid: string | undefined, restarts: number): Promise<void> {
+  const pod = await podUntil('pulled', 'runs again', ({ status }) =>
+    (status.containerStatuses ?? []).some(({ ready, restartCount }) => ready && restartCount >= restarts),
+  );
+  t.equal(pod.metadata.uid, uid);
+}
+
+await t.test('down and up without a flag: it is the same etcd, with everything in it', async (t) => {
+  const { uid } = (await kubectl.json<Pod>(['get', 'pod', 'pulled'])).metadata;
+  await cluster.down();
+  await cluster.up();
+  await isBack(t, uid, 1);
+});
+
+await t.test('the cluster moves to the embedded store and back', async (t) => {
+  const { uid } = (await kubectl.json<Pod>(['get', 'pod', 'pulled'])).metadata;
+  // Of the etcd that the cluster has, the way to it is known.
+  const away = [`--from=etcd=${etcd.endpoint}`, '--to=embedded'];
+  const back = ['--from=embedded', `--to=etcd=${etcd.endpoint}`, ...inEtcd.slice(1)];
+  const refused = await cluster.knarr('store migrate', ...away);
+  t.equal(refused.exitCode, 1, 'not while it runs');
+  t.match(refused.stderr, /an apiserver \(.*\) uses the etcd/);
+
+  await cluster.down();
+  const moved = await cluster.knarr('store migrate', ...away, '--output=json');
+  t.equal(moved.exitCode, 0, moved.stderr);
+  t.match(JSON.parse(moved.stdout), { verified: true });
+  await other.delete().all();
+  await cluster.up('--store=embedded');
+  await isBack(t, uid, 2);
+  const locked = await cluster.knarr('store migrate', ...back);
+  t.equal(locked.exitCode, 1, 'not while it runs');
+
+  await cluster.down();
+  const returned = await cluster.knarr('store migrate', ...back, '--output=json');
+  t.equal(returned.exitCode, 0, returned.stderr);
+  t.match(JSON.parse(returned.stdout), { verified: true });
+  await cluster.up(...inEtcd);
+  await isBack(t, uid, 3);
+  t.ok((await other.getAll().prefix('/registry/pods/default/pulled').keys()).length > 0);
+});

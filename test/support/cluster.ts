@@ -83,8 +83,8 @@ export class TestCluster {
     });
   }
 
-  async up(): Promise<UpResult> {
-    return JSON.parse(await this.#succeed('up', '--output=json')) as UpResult;
+  async up(...flags: string[]): Promise<UpResult> {
+    return JSON.parse(await this.#succeed('up', '--output=json', ...flags)) as UpResult;
   }
 
   async down(...flags: string[]): Promise<void> {

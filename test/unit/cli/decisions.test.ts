@@ -1,6 +1,7 @@
 /** The pure parts of the command line: what follows from flags, routes, files of the kernel and kubeconfigs. */
 import t from 'tap';
 import { inspectCgroups } from '../../../cli/checks/cgroups.js';
+import { judgeEtcd } from '../../../cli/checks/etcd.js';
 import { listeningInode } from '../../../cli/checks/ports.js';
 import {
   containerdConfig,
@@ -10,12 +11,13 @@ import {
 import { shimsWithChildren } from '../../../cli/down/own-shims.js';
 import { mountsBelow } from '../../../cli/down/purge-cluster.js';
 import { personOf, personalKubeconfig } from '../../../cli/host/person.js';
+import { etcdAccessOf, etcdFlags, etcdFlagValues } from '../../../cli/etcd-access.js';
 import { chooseNodeIp, findRangeCollisions, gatewayOf, parseRoutes } from '../../../cli/host/routes.js';
 import { parseImageList } from '../../../cli/images/containerd-images.js';
 import { addContext, removeContext } from '../../../cli/kubeconfig/merge-kubeconfig.js';
 import { defaultSettings, parseStore, resolveLayout } from '../../../cli/layout.js';
 import { processDefinitions } from '../../../cli/processes.js';
-import { conflictingFlags, parseSettings } from '../../../cli/settings-file.js';
+import { conflictingFlags, findSettings, parseSettings, writeSettings } from '../../../cli/settings-file.js';
 import { parseStat } from '../../../cli/supervisor/process-identity.js';
 import { age, alignColumns } from '../../../cli/terminal.js';
 
@@ -46,15 +48,53 @@ void t.test('settings that were remembered are checked', async (t) => {
   t.same(conflictingFlags({ securePort: 6443, nodeIp: '10.0.0.1' }, settings), ['--node-ip 192.0.2.2']);
 });
 
+void t.test('the way to etcd is remembered with the store that it leads to', async (t) => {
+  const access = Object.fromEntries(etcdFlags.map(({ key }) => [key, `/${key}`]));
+  const [dataDir, runDir] = [t.testdir(), t.testdir()];
+  const store = 'etcd=https://a:2379,https://b:2379';
+  await writeSettings(resolveLayout({ ...settings, ...access, dataDir, runDir, store }));
+  const find = async (
+    flags: Parameters<typeof findSettings>[0],
+  ): Promise<Readonly<Record<string, unknown>>> => {
+    const host = { nodeIp: () => '192.0.2.2', kubeconfig: () => '/k' };
+    const found = await findSettings({ dataDir, runDir, ...flags }, host);
+    return { store: found.settings.store, ...etcdAccessOf(found.settings) };
+  };
+  t.same(await find({}), { store, ...access });
+  t.same(await find({ store, etcdCafile: '/new' }), { store, ...access, etcdCafile: '/new' });
+  t.same(await find({ store: 'embedded' }), { store: 'embedded' });
+  const elsewhere = 'etcd=http://c:2379';
+  t.same(await find({ store: elsewhere, etcdPrefix: '/p' }), { store: elsewhere, etcdPrefix: '/p' });
+  await t.rejects(find({ store: 'embedded', etcdKeyfile: '/k' }), {
+    message: '--etcd-keyfile is about etcd, and the store is embedded: add --store etcd=URL[,URL]',
+  });
+  t.throws(() => parseSettings(JSON.stringify({ ...settings, etcdPrefix: 7 }), 'f'), {
+    message: 'f: etcdPrefix is 7 and not a string',
+  });
+  t.same(conflictingFlags({ etcdCafile: '/ca' }, settings), ['no --etcd-cafile']);
+  t.same(etcdFlagValues({ etcdCafile: '/ca', ...settings }), { 'etcd-cafile': '/ca' });
+});
+
+void t.test('an etcd of several servers', async (t) => {
+  const [a, b] = [{ url: 'https://a:2379' }, { url: 'https://b:2379', problem: 'it is full' }];
+  t.match(judgeEtcd({ servers: [a] }), [{ level: 'ok', message: 'https://a:2379 answer' }]);
+  t.match(judgeEtcd({ servers: [a, b] }), [{ level: 'warn', message: 'https://b:2379: it is full' }]);
+  const down = { ...a, problem: 'no etcd endpoint answers: https://a:2379 (refused)' };
+  const judged = judgeEtcd({ servers: [down, b] });
+  t.match(judged, [{ level: 'fail', message: down.problem }, { level: 'fail' }]);
+  t.equal(judged.length, 2);
+});
+
 void t.test('processes get the flags that follow from the layout', async (t) => {
   const sources = { buildDir: '/dist', node: '/node', environment: { HTTPS_PROXY: 'http://p', SECRET: 'x' } };
   const definitions = processDefinitions(
-    resolveLayout({ ...settings, store: 'etcd=http://a:2379' }),
+    resolveLayout({ ...settings, store: 'etcd=http://a:2379', etcdCafile: '/ca' }),
     sources,
   );
   const named = (name: string): (typeof definitions)[number] | undefined =>
     definitions.find((definition) => definition.name === name);
   t.ok(named('apiserver')?.args.includes('--etcd-servers=http://a:2379'));
+  t.ok(named('apiserver')?.args.includes('--etcd-cafile=/ca'), 'the way to etcd is that of the settings');
   t.notOk(named('apiserver')?.args.some((flag) => flag.startsWith('--data-dir')));
   t.equal(named('containerd')?.environment['HTTPS_PROXY'], 'http://p', 'pulls may need the proxy');
   t.notOk('HTTPS_PROXY' in (named('kubelet')?.environment ?? {}), 'nobody else does');
