@@ -82,6 +82,11 @@ void t.test('what an error means: for repeating, for the store, for people', asy
     ),
     /http:\/\//,
   );
+  for (const last of ['read ECONNRESET', 'socket hang up'])
+    t.match(
+      reasonOf('https://a', `No connection established. Last error: Error: ${last}. Resolution note: `),
+      /its URL begins with http:.*client certificate/,
+    );
   t.match(
     reasonOf(
       'http://a',

@@ -95,6 +95,9 @@ export function reasonOf(endpoint: string, details: string): string {
     /wrong version number|packet length too long|before secure TLS/i.test(last)
   )
     return `${last} (perhaps the server speaks no TLS, and its URL begins with http://)`;
+  // A server without TLS may close before its answer is read; so does one that wants a certificate and sees none.
+  if (endpoint.startsWith('https:') && /socket hang up|ECONNRESET/i.test(last))
+    return `${last} (perhaps the server speaks no TLS, and its URL begins with http://, or it asks for a client certificate)`;
   if (
     endpoint.startsWith('http:') &&
     /^Failed to connect|Protocol error|socket hang up|ECONNRESET/i.test(last)
