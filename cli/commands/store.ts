@@ -34,7 +34,7 @@ export async function migrate(context: CommandContext, flags: MigrateFlags): Pro
   const { settings } = layout;
   const isOurs = [flags.from, flags.to].includes(settings.store);
   const all = { ...(isOurs ? etcdAccessOf(settings) : {}), ...flags };
-  const args = Object.entries(all).map(([key, value]) => `--${flagName(key)}=${value as string}`);
+  const args = Object.entries(all).map(([key, value]) => `--${flagName(key)}=${value}`);
   return runTool(context, layout, ['migrate', ...args]);
 }
 

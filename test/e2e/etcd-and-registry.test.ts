@@ -54,6 +54,7 @@ const registry = await startRegistry();
 t.teardown(() => registry.stop());
 const cluster = await TestCluster.prepare();
 t.teardown(() => cluster.purge());
+const kubectl = await cluster.kubectl('v1.35');
 
 await t.test('what is wrong with the way to etcd is said before anything starts', async (t) => {
   const nobody = 'https://127.0.0.1:1';
@@ -70,10 +71,9 @@ await t.test('what is wrong with the way to etcd is said before anything starts'
     t.match(stderr, message, wrong.join(' '));
   }
   t.notOk(existsSync(join(cluster.folder, 'data')), 'nothing was made');
+  await cluster.up(...inEtcd);
 });
 
-await cluster.up(...inEtcd);
-const kubectl = await cluster.kubectl('v1.35');
 const image = `${registry.host}/shop/web:1`;
 
 /** Who is no root reads and writes the keys of Kubernetes alone. */
