@@ -13,6 +13,7 @@ import { Aggregator } from './aggregation/aggregator.js';
 import type { ProxyCertificate } from './aggregation/backend.js';
 import { registerLocalServices } from './aggregation/register-local.js';
 import { createAdmissionChain } from './admission/registry.js';
+import { ensureDefaultServiceCidr, runDefaultServiceCidr } from './bootstrap/default-service-cidr.js';
 import { runKubernetesService } from './bootstrap/kubernetes-service.js';
 import { repairServiceClaims, runServiceClaimRepair } from './bootstrap/repair-service-claims.js';
 import { ServerPresence } from './bootstrap/server-presence.js';
@@ -121,7 +122,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     await cache.whenReady(stopping.signal);
     const claims = { services: resources.of(services).storage, addressClaims, portClaims, clock, log };
     await repairServiceClaims(claims, new Set());
-    await Promise.all([ensureNamespaces(parts), ensurePriorityClasses(parts)]);
+    const serviceCidr = { range: options.serviceClusterIpRange, addressClaims };
+    await Promise.all([
+      ensureNamespaces(parts),
+      ensurePriorityClasses(parts),
+      ensureDefaultServiceCidr(parts, serviceCidr),
+    ]);
     const aggregator = new Aggregator(parts, options.proxyCertificate);
     const custom = await followDefinitions(parts, { ...storage, schema: parts.schema }, stopping.signal);
     let listener: Listener | undefined = undefined as Listener | undefined;
@@ -154,6 +160,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     const reconciling = Promise.all([
       runKubernetesService(parts, { clusterIp: clusterIps.first, port, presence }, stopping.signal),
       runServiceClaimRepair(claims, stopping.signal),
+      runDefaultServiceCidr(parts, serviceCidr, stopping.signal),
       registerLocalServices(parts, stopping.signal),
       aggregator.run(stopping.signal),
     ]);

@@ -123,6 +123,9 @@ await t.test('the state is in etcd, in the layout of Kubernetes', async (t) => {
     keys.some((key) => key.startsWith('/registry/minions/')),
     'the node',
   );
+  const shown = await kubectl.run(['get', 'servicecidr,ipaddress']);
+  t.match(shown, /servicecidr\.networking\.k8s\.io\/kubernetes +10\.96\.0\.0\/12 /);
+  t.match(shown, /ipaddress\.networking\.k8s\.io\/10\.96\.0\.1 +services\/default\/kubernetes /);
 });
 
 await t.test('an image is pulled from a registry', async (t) => {

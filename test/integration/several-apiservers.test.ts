@@ -10,6 +10,7 @@ import {
   ipAddresses,
   leases,
   namespaces,
+  serviceCidrs,
   services,
 } from '../../api/resources.js';
 import { isStatusError } from '../../api/status-error.js';
@@ -116,6 +117,15 @@ await t.test('addresses and ports are given out once, whoever is asked', async (
   const outcomes = await Promise.all([wish(one, 'wish-a'), wish(two, 'wish-b')]);
   t.same(outcomes.sort(), ['created', 'refused']);
 
+  const ranges = (await two.resource(serviceCidrs).list()).items;
+  t.match(ranges, [
+    {
+      metadata: { name: 'kubernetes', finalizers: ['networking.k8s.io/service-cidr-finalizer'] },
+      spec: { cidrs: ['10.96.0.0/24'] },
+      status: { conditions: [{ type: 'Ready', status: 'True', reason: '' }] },
+    },
+  ]);
+  t.equal(ranges.length, 1);
   const held = (await two.resource(services).list()).items;
   const claims = (await one.resource(ipAddresses).list()).items;
   t.same(
