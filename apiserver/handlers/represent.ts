@@ -1,14 +1,13 @@
 /** Sends objects and collections in the representation that the client asked for. */
 import type { KubernetesObject } from '../../api/objects.js';
 import type { ListMeta } from '../../api/generated/meta-v1.js';
-import type { PrintedTable } from '../../api/tables/table.js';
+import type { Printed, PrintedTable } from '../../api/tables/table.js';
 import { listKindOf } from '../../api/resources.js';
 import { encodeMessage } from '../../api/protobuf/encode.js';
 import type { TypeMeta } from '../../api/protobuf/envelope.js';
 import { envelop } from '../../api/protobuf/envelope.js';
 import { StatusError } from '../../api/status-error.js';
 import { sendBytes } from '../http/compression.js';
-import type { Printed } from '../../api/tables/table.js';
 import type { Exchange } from '../http/exchange.js';
 import type { MetaVersion, Representation } from '../http/negotiation.js';
 import { negotiate } from '../http/negotiation.js';

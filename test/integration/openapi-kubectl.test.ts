@@ -7,7 +7,7 @@ import { OpenApiPublisher } from '../../api/openapi/publisher.js';
 import { resourceDefinitions } from '../../api/resources.js';
 import { loadSchema } from '../../api/schema/load.js';
 import { startDiscoveryServer } from '../support/discovery-server.js';
-import { Kubectl, kubectlVersions } from '../support/kubectl.js';
+import { Kubectl, newestAndOldestKubectl } from '../support/kubectl.js';
 
 const deployment = (spec: object): string =>
   JSON.stringify({
@@ -33,7 +33,7 @@ const deployment = (spec: object): string =>
     },
   });
 
-for (const version of kubectlVersions) {
+for (const version of newestAndOldestKubectl) {
   void t.test(`kubectl ${version}`, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'knarr-openapi-'));
     const server = await startDiscoveryServer(

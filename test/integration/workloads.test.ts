@@ -3,59 +3,23 @@
  * binaries. Only the containers are missing: a small kubelet makes Pods run.
  */
 import t from 'tap';
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { deployments, nodes, pods } from '../../api/resources.js';
 import type { Pod } from '../../api/generated/core-v1.js';
 import { createRestClient } from '../../client/rest-client.js';
 import type { ApiClient } from '../../client/types.js';
 import { startFixture } from '../support/apiserver-fixture.js';
 import type { ApiServerFixture } from '../support/apiserver-fixture.js';
-import { Kubectl, kubectlVersions } from '../support/kubectl.js';
+import { ComponentProcess } from '../support/component-process.js';
+import { Kubectl, newestAndOldestKubectl } from '../support/kubectl.js';
 import { makeNode } from '../support/scheduling-objects.js';
 import { runSmallKubelet } from '../support/small-kubelet.js';
 import { until } from '../support/until.js';
 
-const build = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-
-/** A component that can be killed and started again. */
-class Component {
-  readonly #name: string;
-  readonly #kubeconfig: string;
-  #process: ChildProcess | undefined;
-
-  constructor(name: string, kubeconfig: string) {
-    this.#name = name;
-    this.#kubeconfig = kubeconfig;
-  }
-
-  start(): void {
-    const flags = ['--kubeconfig', this.#kubeconfig, '--secure-port', '0', '--log-level', 'warn'];
-    this.#process = spawn(process.execPath, [join(build, this.#name, 'main.js'), ...flags], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-  }
-
-  /** The exit code, or the signal that ended it. */
-  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<number | string | null> {
-    const running = this.#process;
-    if (running === undefined) return null;
-    this.#process = undefined;
-    const exit = once(running, 'exit') as Promise<[number | null, string | null]>;
-    running.kill(signal);
-    const [code, by] = await exit;
-    return code ?? by;
-  }
-}
-
 interface World {
   readonly fixture: ApiServerFixture;
   readonly client: ApiClient;
-  readonly scheduler: Component;
-  readonly controllers: Component;
+  readonly scheduler: ComponentProcess;
+  readonly controllers: ComponentProcess;
   /** Every Pod that ever was, by uid. */
   readonly everSeen: Map<string, Pod>;
   /** Ends the test kubelet, watches and server. */
@@ -78,8 +42,8 @@ async function startWorld(): Promise<World> {
   return {
     fixture,
     client,
-    scheduler: new Component('scheduler', await fixture.pki.kubeconfig('scheduler', fixture.url)),
-    controllers: new Component(
+    scheduler: new ComponentProcess('scheduler', await fixture.pki.kubeconfig('scheduler', fixture.url)),
+    controllers: new ComponentProcess(
       'controller-manager',
       await fixture.pki.kubeconfig('controller-manager', fixture.url),
     ),
@@ -135,7 +99,7 @@ t.teardown(async () => {
   await world.close();
 });
 
-for (const version of kubectlVersions) {
+for (const version of newestAndOldestKubectl) {
   await t.test(`a rollout with kubectl ${version}`, async (t) => {
     const kubectl = await Kubectl.of(version, world.fixture.kubeconfig);
     const namespace = `test-${version.replaceAll('.', '-')}`;

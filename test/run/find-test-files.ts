@@ -12,7 +12,7 @@ export interface TestKind {
 export const testKinds: readonly TestKind[] = [
   { folder: 'unit', jobs: 2, timeoutMs: 120_000 },
   { folder: 'contract', jobs: 2, timeoutMs: 240_000 },
-  { folder: 'integration', jobs: 1, timeoutMs: 300_000 },
+  { folder: 'integration', jobs: 1, timeoutMs: 600_000 },
   { folder: 'e2e', jobs: 1, timeoutMs: 600_000 },
 ];
 

@@ -8,7 +8,18 @@ import type { CommandResult } from '../../common/run-command.js';
 
 export type { KubectlVersion } from '../../cli/kubectl/unpack-kubectl.js';
 
-export const kubectlVersions: readonly KubectlVersion[] = ['v1.35', 'v1.20'];
+/** Oldest first. */
+export const kubectlVersions: readonly KubectlVersion[] = [
+  'v1.20',
+  'v1.24',
+  'v1.28',
+  'v1.31',
+  'v1.33',
+  'v1.35',
+];
+
+/** For tests that are about something else than kubectl: what these two can do, those between can. */
+export const newestAndOldestKubectl: readonly KubectlVersion[] = ['v1.35', 'v1.20'];
 
 export interface KubectlOptions {
   readonly input?: string;

@@ -221,3 +221,7 @@ export function isRunning(pod: Pod): boolean {
 export function isReady(pod: Pod): boolean {
   return pod.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
 }
+
+export function isReadyNode(node: Node): boolean {
+  return node.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+}

@@ -1,0 +1,48 @@
+import { step } from '../step.js';
+import type { Chapter } from '../step.js';
+
+/** A Deployment is rolled out, looked at, paused, taken back. */
+export const rollout: Chapter = {
+  name: 'rollout',
+  steps: [
+    step('apply', 'apply -f web.yaml'),
+    step('status', 'rollout status deployment/web --timeout=20s', { keep: /success/ }),
+    step('status-no-watch', 'rollout status deployment/web --watch=false'),
+    step('history-first', 'rollout history deployment/web'),
+    step('describe-first', 'describe deployment web'),
+    step('describe-replicaset', 'describe replicaset -l app=web'),
+    step('change-cause', `annotate deployment web kubernetes.io/change-cause="the first one"`),
+    step('set-image', 'set image deployment/web web=localhost/knarr/web:2'),
+    step('status-second', 'rollout status deployment/web --timeout=20s', { keep: /success/ }),
+    step('history', 'rollout history deployment/web'),
+    step('history-revision', 'rollout history deployment/web --revision=2'),
+    step('history-missing', 'rollout history deployment/web --revision=9', { exit: 1 }),
+    step('undo-dry-run', 'rollout undo deployment/web --dry-run=server'),
+    step('undo', 'rollout undo deployment/web'),
+    step('status-undone', 'rollout status deployment/web --timeout=20s', { keep: /success/ }),
+    step('history-after-undo', 'rollout history deployment/web'),
+    step('undo-to-revision', 'rollout undo deployment/web --to-revision=2'),
+    step('status-back', 'rollout status deployment/web --timeout=20s', { keep: /success/ }),
+    step('undo-unknown', 'rollout undo deployment/web --to-revision=77', { exit: 1 }),
+    step('pause', 'rollout pause deployment/web'),
+    step('pause-again', 'rollout pause deployment/web', { exit: 1 }),
+    step('undo-paused', 'rollout undo deployment/web', { exit: 1 }),
+    step('restart-paused', 'rollout restart deployment/web', { exit: 1 }),
+    step('resume', 'rollout resume deployment/web'),
+    step('resume-again', 'rollout resume deployment/web', { exit: 1 }),
+    step('restart', 'rollout restart deployment/web'),
+    step('status-restarted', 'rollout status deployment/web --timeout=20s', { keep: /success/ }),
+    step('replicasets', 'get replicasets -o wide', { sorted: true }),
+    step('pods', 'get pods', { eventually: /^NAME.*\n(web.* 1\/1 .*\n){2}$/ }),
+    step('describe', 'describe deployment web', {
+      keep: /^(?!Events:| {2}(?:Normal|Type .*Age|---- .* ---- ))/,
+    }),
+    step('status-configmap', 'rollout status configmap/settings', { exit: 1 }),
+    step('status-missing', 'rollout status deployment/absent', { exit: 1 }),
+    step('logs', 'logs deployment/web', { keep: /serves/ }),
+    step('logs-selector', 'logs -l app=web --prefix --tail=1'),
+    step('scale-down', 'scale deployment/web --replicas=0'),
+    step('pods-gone', 'get pods -o name', { eventually: /^$/ }),
+    step('scaled-down', 'get deployment web'),
+  ],
+};
