@@ -4,7 +4,7 @@ import { until } from '../support/until.js';
 import type { EtcdCluster, RunningEtcd } from '../support/etcd.js';
 import { below, between, pick } from './choose.js';
 import type { Random } from './choose.js';
-import type { Fault } from './fault.js';
+import type { Fault, Observed } from './fault.js';
 
 const compactEveryMs = [100, 700] as const;
 const callTimeoutMs = 2_000;
@@ -15,7 +15,7 @@ export function etcdFaults(cluster: EtcdCluster): readonly Fault[] {
   return [
     {
       name: 'compact',
-      inflict: async (random) => compactAgainAndAgain(members, random),
+      inflict: async (random, observed) => compactAgainAndAgain(members, random, observed),
     },
     {
       name: 'move-leader',
@@ -89,15 +89,18 @@ async function oftenTheLeader(cluster: EtcdCluster, random: Random): Promise<num
   return random() < 0.5 ? cluster.leader().catch(() => any) : any;
 }
 
-/** Somebody else compacts etcd, up to a moment ago. */
-function compactAgainAndAgain(members: readonly RunningEtcd[], random: Random): () => Promise<void> {
+/** Somebody else compacts etcd, up to what the farthest follower has seen: the others may be told 410. */
+function compactAgainAndAgain(
+  members: readonly RunningEtcd[],
+  random: Random,
+  observed: Observed,
+): () => Promise<void> {
   const stopping = new AbortController();
   const compacting = (async () => {
     while (!stopping.signal.aborted) {
       try {
         const member = pick(random, members);
-        const { header } = await call<{ header: { revision: string } }>(member, 'kv/range', { key: 'AA==' });
-        const revision = Number(header.revision) - below(random, 200);
+        const revision = observed() - below(random, 200);
         await call(member, 'kv/compaction', { revision: String(Math.max(1, revision)) });
       } catch (error) {
         if (!isCallError(error)) throw error;

@@ -21,6 +21,11 @@ export class Follower {
     this.#counts = context.counts;
   }
 
+  /** 0 before the first list, and after 410. */
+  get revision(): number {
+    return this.#revision ?? 0;
+  }
+
   /** Follows until the signal aborts. `pause` waits before it tries again. */
   async run(signal: AbortSignal, pause: () => Promise<void>): Promise<void> {
     while (!signal.aborted) {

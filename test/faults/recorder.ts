@@ -1,4 +1,5 @@
 /** Writes down what all clients do and see, by one clock, and cuts it into one history a round. */
+import { coveredUpTo } from '../support/history/event-log.js';
 import type {
   FinalView,
   History,
@@ -23,8 +24,13 @@ export class WatchRecorder {
     this.#group = group;
   }
 
-  get upTo(): number {
-    return this.#upTo;
+  get reach(): Pick<WatchRecord, 'afterRevision' | 'upTo' | 'group'> {
+    const group = this.#group;
+    return {
+      afterRevision: this.#afterRevision,
+      upTo: this.#upTo,
+      ...(group === undefined ? {} : { group }),
+    };
   }
 
   saw(event: WatchedEvent): void {
@@ -92,6 +98,12 @@ export class Recorder {
     }
   }
 
+  /** Every event up to here was seen by somebody. */
+  coveredUpTo(): number {
+    const watches = [...this.#watches].map(({ watch }) => watch.reach);
+    return coveredUpTo(watches, this.#startRevision);
+  }
+
   /** All up to a revision at which the collection was in this state. What may still happen goes into the next one too. */
   cut(revision: number, finalState: ReadonlyMap<string, Version>, finalViews: readonly FinalView[]): History {
     const history: History = {
@@ -108,11 +120,14 @@ export class Recorder {
       finalState,
     };
     for (const entry of this.#watches) if (entry.ended) this.#watches.delete(entry);
-    this.#earlier.push({
-      afterRevision: this.#startRevision,
-      state: this.#startState,
-      events: eventsOf(history),
-    });
+    // Where events are missing, nothing is said of what was before.
+    if (coveredUpTo(history.watches, this.#startRevision) < revision) this.#earlier.length = 0;
+    else
+      this.#earlier.push({
+        afterRevision: this.#startRevision,
+        state: this.#startState,
+        events: eventsOf(history),
+      });
     if (this.#earlier.length > keptRounds) this.#earlier.shift();
     this.#operations = stillOpen(history);
     this.#startRevision = revision;

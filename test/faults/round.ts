@@ -55,7 +55,7 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
   running.catch(() => undefined); // awaited below, after the faults have been ended
   try {
     await delay(between(random, pace.before));
-    await hurt(faults, random, pace);
+    await hurt(faults, options, random);
     await Promise.all(workload.probes.map((probe) => canWriteAndRead(workload, probe)));
     await delay(between(random, pace.after));
   } finally {
@@ -74,11 +74,16 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
 }
 
 /** Begins the faults one after the other, and ends them at the same time: one may need the end of the other. */
-async function hurt(faults: readonly Fault[], random: Random, pace: Pace): Promise<void> {
+async function hurt(
+  faults: readonly Fault[],
+  { pace, recorder, workload }: RoundOptions,
+  random: Random,
+): Promise<void> {
+  const observed = (): number => Math.min(recorder.coveredUpTo(), workload.farthest);
   const endings: (() => Promise<void>)[] = [];
   try {
     for (const fault of faults) {
-      endings.push(await fault.inflict(random));
+      endings.push(await fault.inflict(random, observed));
       await delay(between(random, pace.fault) / faults.length);
     }
   } finally {

@@ -95,6 +95,11 @@ export class Workload {
     return this.#members.slice(0, this.#options.servers.length).map(({ client }) => client);
   }
 
+  /** Where the farthest of those who follow is, and goes on after a break. */
+  get farthest(): number {
+    return Math.max(0, ...this.#members.map(({ follower }) => follower?.revision ?? 0));
+  }
+
   nextValue(client: Client): string {
     const number = this.#values++;
     return `${client.name}-${number}.${groups[number % groups.length] ?? ''}`;

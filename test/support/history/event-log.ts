@@ -1,6 +1,6 @@
 /** The one sequence of events that all watches of a history must agree on. */
 import { isOfGroup } from './history.js';
-import type { History, Version, Violation, WatchedEvent } from './history.js';
+import type { History, Version, Violation, WatchedEvent, WatchRecord } from './history.js';
 
 export class EventLog {
   /** Since the start of the history. */
@@ -112,7 +112,11 @@ export function describe({ type, key, value, revision }: WatchedEvent): string {
   return `${type} ${key}=${value}@${revision}`;
 }
 
-function coveredUpTo(watches: History['watches'], startRevision: number): number {
+/** How far watches reach from a revision on, together and without a gap. */
+export function coveredUpTo(
+  watches: readonly Pick<WatchRecord, 'afterRevision' | 'upTo' | 'group'>[],
+  startRevision: number,
+): number {
   let covered = startRevision;
   const whole = watches.filter(({ group }) => group === undefined);
   for (const { afterRevision, upTo } of whole.sort((a, b) => a.afterRevision - b.afterRevision))
