@@ -155,10 +155,16 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       },
     });
     const { port } = listener;
-    const own = { ip: options.advertiseAddress, port };
+    const { signingKey, keys } = options.serviceAccountTokens;
+    const tokenKeys = (keys.length === 0 ? [signingKey] : keys).map(({ id }) => id);
+    const own = { ip: options.advertiseAddress, port, tokenKeys };
     const presence = new ServerPresence(store, parts, own, options.hostName ?? hostname());
     const reconciling = Promise.all([
-      runKubernetesService(parts, { clusterIp: clusterIps.first, port, presence }, stopping.signal),
+      runKubernetesService(
+        parts,
+        { clusterIp: clusterIps.first, port, presence, signingKey: signingKey.id },
+        stopping.signal,
+      ),
       runServiceClaimRepair(claims, stopping.signal),
       runDefaultServiceCidr(parts, serviceCidr, stopping.signal),
       registerLocalServices(parts, stopping.signal),

@@ -8,6 +8,7 @@ import { endpoints, endpointSlices, services } from '../../api/resources.js';
 import { sleep } from '../../common/clock.js';
 import type { ServerParts } from '../handlers/context.js';
 import { omit } from '../omit.js';
+import { disbelieving } from './server-presence.js';
 import type { ServerAddress, ServerPresence } from './server-presence.js';
 import { createUnlessThere } from './system-objects.js';
 
@@ -16,6 +17,8 @@ export interface KubernetesServiceOptions {
   /** Of this server: what the Service leads to on the first one. */
   readonly port: number;
   readonly presence: ServerPresence;
+  /** ID of the key by which this server signs service account tokens. */
+  readonly signingKey: string;
 }
 
 const namespace = 'default';
@@ -24,6 +27,9 @@ const name = 'kubernetes';
 const intervalMs = 10_000;
 const retryMs = 1_000;
 const roundsInAnHour = 360;
+const disbelieved =
+  'another server of this store refuses the service account tokens that this one signs: start all with the same ' +
+  '--service-account-signing-key-file, or name its public key in --service-account-key-file of the other';
 
 /**
  * Says every ten seconds that this server is there, and brings the endpoints up to date with who else is, until the
@@ -34,7 +40,8 @@ export async function runKubernetesService(
   options: KubernetesServiceOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { presence } = options;
+  const { presence, signingKey } = options;
+  const warned = new Set<string>();
   for (let round = 0; !signal.aborted; round++) {
     let waitMs = intervalMs;
     try {
@@ -42,6 +49,11 @@ export async function runKubernetesService(
       if (round % roundsInAnHour === 0) await presence.removeExpired();
       await createUnlessThere(parts, services, serviceOf(options));
       await reconcile(parts, presence);
+      for (const { ip, port } of disbelieving(await presence.list(), signingKey)) {
+        const server = `${ip}:${port}`;
+        if (!warned.has(server)) parts.log.warn(disbelieved, { server });
+        warned.add(server);
+      }
     } catch (error) {
       parts.log.warn('the kubernetes Service could not be brought up to date', { err: error });
       waitMs = retryMs;

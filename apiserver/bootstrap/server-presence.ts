@@ -17,6 +17,7 @@ const folder = '/registry/masterleases/';
 const lifeSeconds = 15;
 const leaseDurationSeconds = 3600;
 const identityNamespace = 'kube-system';
+const tokenKeysAnnotation = 'knarr.io/service-account-keys';
 const identityLabel = 'apiserver.kubernetes.io/identity';
 
 /** Where a server is reached. */
@@ -25,14 +26,20 @@ export interface ServerAddress {
   readonly port: number;
 }
 
+/** What a server tells of itself. */
+export interface ServerRecord extends ServerAddress {
+  /** IDs of the keys by which it believes service account tokens; absent when it does not say so. */
+  readonly tokenKeys?: readonly string[];
+}
+
 export class ServerPresence {
   readonly #store: Store;
   readonly #parts: ServerParts;
-  readonly #own: ServerAddress;
+  readonly #own: ServerRecord;
   readonly #hostName: string;
   readonly #holder: string;
 
-  constructor(store: Store, parts: ServerParts, own: ServerAddress, hostName: string) {
+  constructor(store: Store, parts: ServerParts, own: ServerRecord, hostName: string) {
     this.#store = store;
     this.#parts = parts;
     this.#own = own;
@@ -47,9 +54,9 @@ export class ServerPresence {
   }
 
   /** All servers that said so lately, this one included, in a fixed order. */
-  async list(): Promise<readonly ServerAddress[]> {
+  async list(): Promise<readonly ServerRecord[]> {
     const { records } = await this.#store.range({ prefix: folder });
-    return records.flatMap((record) => readAddresses(record.value));
+    return records.flatMap((record) => readServers(record.value));
   }
 
   /** Removes the Leases of servers that have not been there for an hour. */
@@ -95,13 +102,15 @@ export class ServerPresence {
   }
 
   async #writeRecord(): Promise<void> {
-    const { ip, port } = this.#own;
+    const { ip, port, tokenKeys = [] } = this.#own;
     const value = Buffer.from(
       JSON.stringify({
         kind: 'Endpoints',
         apiVersion: 'v1',
         // Two renewals never have the same bytes: the store tells by them whose write was applied.
-        metadata: { annotations: { 'knarr.io/renewed': randomUUID() } },
+        metadata: {
+          annotations: { 'knarr.io/renewed': randomUUID(), [tokenKeysAnnotation]: tokenKeys.join(',') },
+        },
         subsets: [{ addresses: [{ ip }], ports: [{ port }] }],
       }),
     );
@@ -138,9 +147,15 @@ function isExpired({ spec }: Lease, nowMs: number): boolean {
   return renewedMs + (spec.leaseDurationSeconds ?? leaseDurationSeconds) * 1000 < nowMs;
 }
 
-/** The addresses in one record; none when it is in a form that nobody here wrote. */
-function readAddresses(value: Uint8Array): ServerAddress[] {
+/** The servers that do not believe tokens signed by this key. One that does not tell of its keys is not judged. */
+export function disbelieving(servers: readonly ServerRecord[], signingKey: string): readonly ServerRecord[] {
+  return servers.filter(({ tokenKeys }) => tokenKeys?.includes(signingKey) === false);
+}
+
+/** The server of one record; none when it is in a form that nobody here wrote. */
+export function readServers(value: Uint8Array): ServerRecord[] {
   interface Written {
+    readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> };
     readonly subsets?: readonly {
       readonly addresses?: readonly { readonly ip?: string }[];
       readonly ports?: readonly { readonly port?: number }[];
@@ -157,5 +172,7 @@ function readAddresses(value: Uint8Array): ServerAddress[] {
   const [subset] = written.subsets ?? [];
   const ip = subset?.addresses?.[0]?.ip;
   const port = subset?.ports?.[0]?.port;
-  return ip === undefined || port === undefined ? [] : [{ ip, port }];
+  if (ip === undefined || port === undefined) return [];
+  const keys = written.metadata?.annotations?.[tokenKeysAnnotation]?.split(',').filter((id) => id !== '');
+  return [{ ip, port, ...(keys === undefined || keys.length === 0 ? {} : { tokenKeys: keys }) }];
 }
