@@ -1,7 +1,7 @@
 /** A Pod outlives its node's silence by five minutes, unless it says otherwise. */
 import type { Pod, Toleration } from '../../api/generated/core-v1.js';
 import type { AdmissionPlugin } from './admission.js';
-import { isPodCreation } from './pod-creation.js';
+import { isPodCreation, isPodUpdate } from './pod-creation.js';
 
 const taintKeys = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
 const tolerationSeconds = 300;
@@ -9,7 +9,8 @@ const tolerationSeconds = 300;
 export const defaultTolerationSeconds: AdmissionPlugin = {
   name: 'DefaultTolerationSeconds',
   admit(request) {
-    if (!isPodCreation(request)) return;
+    // Also on an update: who puts the manifest of a running Pod again does not mean to take the tolerations away.
+    if (!isPodCreation(request) && !isPodUpdate(request)) return;
     const { spec } = request.object as Pod;
     const own = spec.tolerations ?? [];
     const added = taintKeys

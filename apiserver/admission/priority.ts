@@ -4,7 +4,7 @@ import type { PriorityClass } from '../../api/generated/scheduling-v1.js';
 import { priorityClasses } from '../../api/resources.js';
 import { StatusError } from '../../api/status-error.js';
 import type { AdmissionPlugin, AdmissionRequest } from './admission.js';
-import { isPodCreation } from './pod-creation.js';
+import { isPodCreation, isPodUpdate } from './pod-creation.js';
 
 /** `find` answers from the store as it is now; the list, read for every other Pod, from the cache. */
 export interface PriorityClassReader {
@@ -17,12 +17,21 @@ export function priority(classes: PriorityClassReader): AdmissionPlugin {
     name: 'Priority',
     async admit(request) {
       if (isPodCreation(request)) await resolve(request, classes);
+      else if (isPodUpdate(request)) keep(request);
     },
     async validate(request) {
       if (request.definition.schemaName === priorityClasses.schemaName)
         await refuseSecondDefault(request, classes);
     },
   };
+}
+
+/** A manifest that is put again says nothing of what was resolved at the creation: that stays. */
+function keep({ object, before }: AdmissionRequest): void {
+  const { spec } = object as Pod;
+  const { spec: known } = before as Pod;
+  if (known.priority !== undefined) spec.priority ??= known.priority;
+  if (known.preemptionPolicy !== undefined) spec.preemptionPolicy ??= known.preemptionPolicy;
 }
 
 async function resolve(request: AdmissionRequest, classes: PriorityClassReader): Promise<void> {

@@ -263,6 +263,25 @@ await t.test('what cannot change', async (t) => {
   t.match(data.json, { code: 422, message: /data: Forbidden: field is immutable/ });
 });
 
+await t.test(
+  'the manifest of a pod can be put again: what was filled in at its creation stays',
+  async (t) => {
+    const manifest = {
+      metadata: { name: 'put-again', labels: { round: '1' } },
+      spec: { containers: [{ name: 'a', image: 'b' }], priorityClassName: 'system-node-critical' },
+    };
+    const path = '/api/v1/namespaces/default/pods';
+    const created = await request('POST', path, manifest);
+    t.equal(created.status, 201);
+    const again = { ...manifest, metadata: { name: 'put-again', labels: { round: '2' } } };
+    const { status, json } = await request('PUT', `${path}/put-again`, again);
+    t.equal(status, 200, JSON.stringify(json));
+    t.match(json['metadata'], { labels: { round: '2' }, generation: 1 });
+    t.strictSame(json['spec'], created.json['spec']);
+    t.equal(listOf(json['spec']?.['tolerations']).length, 2);
+  },
+);
+
 await t.test('scale', async (t) => {
   await request('POST', `${apps}/deployments`, deployment('scaled'));
   const at = `${apps}/deployments/scaled/scale`;
