@@ -29,7 +29,7 @@ import { handleWatch } from './handlers/watch.js';
 import { mediaTypeOf } from './http/body.js';
 import type { Exchange } from './http/exchange.js';
 import type { UpgradeRequest } from './http/listener.js';
-import { addWarning, respondError, respondJson, statusOfStoreError } from './http/respond.js';
+import { addWarning, respondError, respondJson, respondText, statusOfStoreError } from './http/respond.js';
 import { TimeLimit } from './http/time-limit.js';
 import type { ResourcePath } from './http/route.js';
 import { parseResourcePath } from './http/route.js';
@@ -51,6 +51,8 @@ export interface DispatcherOptions {
   readonly limiter: RequestLimiter;
   /** How long a request may take that is neither a watch nor a log nor a tunnel. */
   readonly requestTimeoutMs: number;
+  /** Text of a page for those who look for what is wrong, by its path. */
+  readonly debugPage: (path: string) => string | undefined;
 }
 
 interface Route {
@@ -223,6 +225,11 @@ export class Dispatcher {
         { 'content-type': metrics.registry.contentType },
         await metrics.registry.metrics(),
       );
+      return;
+    }
+    const page = this.#options.debugPage(exchange.path);
+    if (page !== undefined) {
+      respondText(exchange, 200, page);
       return;
     }
     if (exchange.path === '/') {

@@ -29,6 +29,7 @@ import type { Authorizer } from './filters/authorization.js';
 import { authenticatedUsersMayDoAll } from './filters/authorization.js';
 import type { ServedResource, ServerParts } from './handlers/context.js';
 import { LazilyServed, ResourceTable } from './handlers/context.js';
+import { dumpFlowControl } from './flow-control/dump.js';
 import type { RequestLimiter } from './flow-control/request-limiter.js';
 import { defaultFlowControl, startFlowControl } from './flow-control/start.js';
 import type { FlowControlOptions } from './flow-control/start.js';
@@ -138,6 +139,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     );
     const dispatcher = createDispatcher(options, parts, cache, {
       limiter: flowControl.limiter,
+      debugPage: (path) =>
+        flowControl.controller === undefined
+          ? undefined
+          : dumpFlowControl(path, flowControl.controller.levels),
       aggregator,
       port: () => listener?.port ?? options.port,
     });
@@ -281,6 +286,7 @@ async function checkStore(store: Store): Promise<void> {
 
 interface DispatcherDependencies {
   readonly limiter: RequestLimiter;
+  readonly debugPage: (path: string) => string | undefined;
   readonly aggregator: Aggregator;
   readonly port: () => number;
 }
@@ -289,7 +295,7 @@ function createDispatcher(
   options: ApiServerOptions,
   parts: ServerParts,
   cache: WatchCache,
-  { limiter, aggregator, port }: DispatcherDependencies,
+  { limiter, debugPage, aggregator, port }: DispatcherDependencies,
 ): Dispatcher {
   const { resources, schema } = parts;
   const serverAddress = (): string => `${options.advertiseAddress}:${port()}`;
@@ -315,6 +321,7 @@ function createDispatcher(
     }),
     limiter,
     requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
+    debugPage,
     metrics: parts.metrics,
   });
 }

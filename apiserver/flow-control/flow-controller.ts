@@ -163,7 +163,7 @@ export class FlowController {
     let wake: (() => void) | undefined;
     const ticket = level.queues.start(flow, taken, () => wake?.());
     level.measure();
-    if (typeof ticket === 'string') throw this.#reject(meter, ticket);
+    if (typeof ticket === 'string') throw this.#reject(flow.schema, ticket);
     if (ticket.state === 'running') return this.#permit(flow, ticket, type);
     meter.inQueue.add(1);
     return new Promise<void>((resolve, reject) => {
@@ -177,7 +177,7 @@ export class FlowController {
         settle();
         level.measure();
         meter.waitedInVain.observe((clock.monotonicMs() - ticket.arrivedMs) / 1000);
-        reject(this.#reject(meter, reason));
+        reject(this.#reject(flow.schema, reason));
       };
       const onAbort = (): void => {
         giveUp('cancelled');
@@ -198,6 +198,7 @@ export class FlowController {
     const { clock } = this.#options;
     const startedMs = clock.monotonicMs();
     meter.dispatched.inc();
+    level.outcomes.dispatched++;
     meter.waited.observe((startedMs - ticket.arrivedMs) / 1000);
     meter.executing.add(1);
     meter.executingSeats.add(ticket.seats);
@@ -217,8 +218,9 @@ export class FlowController {
     };
   }
 
-  #reject(meter: FlowMeter, reason: RejectReason): StatusError {
+  #reject({ meter, level }: ActiveSchema, reason: RejectReason): StatusError {
     meter.rejected(reason).inc();
+    level.outcomes[reason === 'time-out' || reason === 'cancelled' ? reason : 'rejected']++;
     return tooManyRequests();
   }
 

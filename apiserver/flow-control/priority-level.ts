@@ -10,6 +10,8 @@ import { smoothDemand } from './share-seats.js';
 export class PriorityLevel {
   readonly name: string;
   readonly queues: FairQueueSet;
+  /** What became of its requests since it is there: for the dump. */
+  readonly outcomes = { dispatched: 0, rejected: 0, 'time-out': 0, cancelled: 0 };
   readonly #nowMs: () => number;
   readonly #meter: DemandMeter;
   #uid = '';

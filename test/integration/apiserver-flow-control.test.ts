@@ -192,6 +192,16 @@ await tap.test('a level that rejects', async (t) => {
   t.equal((await client.get('/readyz')).status, 200, 'probes are exempt');
   t.equal((await fixture.request('GET', configMaps)).status, 200, 'administrators are exempt');
   const metrics = (await fixture.request('GET', '/metrics')).text;
+  const dump = (await fixture.request('GET', '/debug/api_priority_and_fairness/dump_priority_levels')).text;
+  const rows = dump.split('\n').map((row) => row.split(/, */));
+  t.equal(
+    rows[0]?.join(' '),
+    'PriorityLevelName ActiveQueues IsIdle IsQuiescing WaitingRequests ExecutingRequests DispatchedRequests RejectedRequests TimedoutRequests CancelledRequests',
+  );
+  const tiny = rows.find(([name]) => name === 'tiny') ?? [];
+  t.strictSame(tiny.slice(0, 6), ['tiny', '0', 'false', 'false', '0', '1']);
+  t.ok(Number(tiny[7]) >= 1, 'refusals');
+  t.equal((await client.get('/debug/api_priority_and_fairness/none')).status, 404);
   const refusals =
     'apiserver_request_terminations_total{code="429",verb="LIST",group="",version="v1",resource="configmaps",subresource="",scope="namespace",component="apiserver"}';
   t.ok(metricValue(metrics, refusals) >= 1, 'the server protected itself');
