@@ -1,6 +1,7 @@
 /** pods/eviction: a DELETE that asks the pod's disruption budget first. */
 import type { Eviction } from '../../api/generated/policy-v1.js';
 import { podDisruptionBudgets, pods } from '../../api/resources.js';
+import { StatusError } from '../../api/status-error.js';
 import type { Handler, ResourceRequest } from '../handlers/context.js';
 import { deleteObject } from '../handlers/delete.js';
 import { readSubresourceObject } from '../handlers/read-object.js';
@@ -15,6 +16,7 @@ export const handleEviction: Handler = async (request) => {
     parts.schema,
     'policy/v1.Eviction',
   );
+  checkVersion(eviction?.apiVersion);
   const dryRun = readDryRun(exchange) || (eviction?.deleteOptions?.dryRun ?? []).length > 0;
   await askBudget(request, dryRun);
   await deleteObject(request, path.name, {
@@ -23,6 +25,15 @@ export const handleEviction: Handler = async (request) => {
   });
   await respondCreated(exchange);
 };
+
+/** The two versions have the same fields, and both are accepted. Throws BadRequest. */
+function checkVersion(apiVersion = ''): void {
+  if (['', 'policy/v1', 'policy/v1beta1'].includes(apiVersion)) return;
+  throw new StatusError(
+    'BadRequest',
+    `the API version in the data (${apiVersion}) does not match the expected API version (policy/v1)`,
+  );
+}
 
 /** Throws TooManyRequests when the budget has nothing left; else one disruption is taken from it. */
 async function askBudget({ exchange, parts, path }: ResourceRequest, dryRun: boolean): Promise<void> {

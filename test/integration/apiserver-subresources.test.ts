@@ -410,3 +410,20 @@ function versionOf(object: JsonObject): string {
 await t.test('no handler failed', async (t) => {
   t.strictSame(fixture.errors, []);
 });
+
+await t.test('an eviction is of policy/v1 or v1beta1', async (t) => {
+  for (const [apiVersion, code] of [
+    ['policy/v1', 404],
+    ['policy/v1beta1', 404],
+    ['policy/v2', 400],
+    ['v1', 400],
+  ] as const) {
+    const eviction = { apiVersion, kind: 'Eviction', metadata: { name: 'nobody' } };
+    const { status } = await fixture.request(
+      'POST',
+      '/api/v1/namespaces/default/pods/nobody/eviction',
+      eviction,
+    );
+    t.equal(status, code, apiVersion);
+  }
+});
