@@ -1,8 +1,6 @@
 /**
  * The etcd backend: the layout, transactions and leases that Kubernetes uses, so that the tools of etcd work on it.
- *
- * A write is one transaction that compares the key's modification revision. It is sent once. When its answer is
- * lost the key is read back: what is found decides, and where it cannot, the caller is told `ambiguous`.
+ * What a write is and what becomes of one whose answer is lost: `etcd-write.ts`.
  */
 import { systemClock } from '../../../../common/clock.js';
 import type { Clock } from '../../../../common/clock.js';
@@ -24,11 +22,13 @@ import type { EtcdCredentials } from './etcd-auth.js';
 import { EtcdClient } from './etcd-client.js';
 import { EtcdCompaction } from './etcd-compaction.js';
 import type { EtcdTls } from './etcd-endpoint.js';
-import { EtcdCallError, storeErrorOf } from './etcd-errors.js';
+import { storeErrorOf } from './etcd-errors.js';
 import { EtcdKeys } from './etcd-keys.js';
 import { EtcdLeases } from './etcd-leases.js';
-import type { RangeRequest, RangeResponse, RequestOp, TxnResponse } from './etcd-messages.js';
+import type { RangeRequest, RangeResponse } from './etcd-messages.js';
 import { EtcdProgress } from './etcd-progress.js';
+import { sendOnce } from './etcd-write.js';
+import type { EtcdWrite, WriteAnswer } from './etcd-write.js';
 import { probeCompactRevision } from './probe-compact-revision.js';
 import { waitForEtcd } from './wait-for-etcd.js';
 import { watchEtcd } from './watch-etcd.js';
@@ -176,7 +176,9 @@ class EtcdStore implements Store {
   async delete(key: string, expectedModRevision: number): Promise<DeleteResult> {
     this.#mustBeOpen();
     const operation = { requestDeleteRange: { key: this.#keys.toEtcd(key), prevKv: true } };
-    const answer = await this.#track(this.#sendOnce(key, expectedModRevision, operation, undefined));
+    const answer = await this.#track(
+      this.#sendOnce({ key, expectedModRevision, operation, value: undefined }),
+    );
     if (answer.kind === 'refused') return { kind: 'conflict', current: answer.current };
     const [deleted] = answer.response.responses[0]?.responseDeleteRange?.prevKvs ?? [];
     if (deleted === undefined)
@@ -280,71 +282,16 @@ class EtcdStore implements Store {
   ): Promise<WriteAnswer> {
     const put = { key: this.#keys.toEtcd(key), value };
     if (ttlSeconds === undefined)
-      return this.#track(this.#sendOnce(key, expectedModRevision, { requestPut: put }, value));
+      return this.#track(this.#sendOnce({ key, expectedModRevision, operation: { requestPut: put }, value }));
     return this.#track(
       this.#leases.withLease(ttlSeconds, (lease) =>
-        this.#sendOnce(key, expectedModRevision, { requestPut: { ...put, lease } }, value),
+        this.#sendOnce({ key, expectedModRevision, operation: { requestPut: { ...put, lease } }, value }),
       ),
     );
   }
 
-  /** `value` is undefined for a deletion. */
-  async #sendOnce(
-    key: string,
-    expectedModRevision: number,
-    operation: RequestOp,
-    value: Uint8Array | undefined,
-  ): Promise<WriteAnswer> {
-    const etcdKey = this.#keys.toEtcd(key);
-    const expected = this.#keys.toEtcdExpectation(expectedModRevision);
-    try {
-      const response = await this.#client.txn({
-        compare: [{ result: 'EQUAL', target: 'MOD', key: etcdKey, modRevision: expected }],
-        success: [operation],
-        failure: [{ requestRange: { key: etcdKey } }],
-      });
-      const revision = this.#keys.fromEtcdRevision(response.header.revision);
-      if (response.succeeded) return { kind: 'written', revision, response };
-      const found = response.responses[0]?.responseRange;
-      return { kind: 'refused', current: found && this.#first(found) };
-    } catch (error) {
-      if (error instanceof EtcdCallError && error.kind === 'connection')
-        return this.#readBack(key, expectedModRevision, value, error);
-      throw storeErrorOf(error);
-    }
-  }
-
-  /**
-   * The answer to a write was lost. The key as it is now may tell what became of it: our very bytes, written after
-   * what we compared with, are our write, or the same one by somebody else, which comes to the same.
-   */
-  async #readBack(
-    key: string,
-    expectedModRevision: number,
-    value: Uint8Array | undefined,
-    cause: Error,
-  ): Promise<WriteAnswer> {
-    const ambiguous = (): StoreError =>
-      new StoreError('ambiguous', `whether ${key} was written is not known: ${cause.message}`, { cause });
-    let current: StoredRecord | undefined;
-    try {
-      current = this.#first(await this.#client.range({ key: this.#keys.toEtcd(key) }));
-    } catch {
-      // The read failed for the reason that the write did, which is reported.
-      throw ambiguous();
-    }
-    if (
-      value !== undefined &&
-      current !== undefined &&
-      current.modRevision > expectedModRevision &&
-      Buffer.compare(current.value, value) === 0
-    ) {
-      const response = { header: { revision: String(current.modRevision) }, succeeded: true, responses: [] };
-      return { kind: 'written', revision: current.modRevision, response };
-    }
-    // Overwritten by somebody: our comparison can no longer hold, but may have held before.
-    // Unchanged: our write may still be on its way. Neither is an answer.
-    throw ambiguous();
+  #sendOnce(write: EtcdWrite): Promise<WriteAnswer> {
+    return sendOnce(this.#client, this.#keys, write);
   }
 
   /** A linearizable read. Rejects with StoreError or the signal's reason. */
@@ -419,10 +366,6 @@ class EtcdStore implements Store {
     if (this.#closing.signal.aborted) throw new StoreError('closed', 'the store is closed');
   }
 }
-
-type WriteAnswer =
-  | { readonly kind: 'written'; readonly revision: number; readonly response: TxnResponse }
-  | { readonly kind: 'refused'; readonly current: StoredRecord | undefined };
 
 /** A member lists its alarms among its errors: `memberID:… alarm:NOSPACE`. */
 function refusalOfWrites(errors: readonly string[]): string | undefined {
