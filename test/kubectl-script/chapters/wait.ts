@@ -17,7 +17,7 @@ export const wait: Chapter = {
     step('events', 'get events --field-selector=reason=Scheduled', { eventually: /Scheduled/ }),
     step(
       'events-sorted',
-      'get events --sort-by=.metadata.creationTimestamp -o custom-columns=REASON:.reason',
+      'get events --sort-by=.metadata.creationTimestamp -o custom-columns=REASON:.reason,TYPE:.type',
       {
         eventually: /Started/,
         sorted: true,

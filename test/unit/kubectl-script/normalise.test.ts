@@ -62,6 +62,11 @@ void t.test('rows can be sorted, lines chosen', async (t) => {
     normalise('NAME   AGE\nb      1s\na      2s', { sorted: true }),
     'NAME   AGE\na      <age>\nb      <age>',
   );
+  t.equal(
+    normalise('Type  Max   Age\n----  ---   ---\nb     100m  5s\na     1     5s', { sorted: true }),
+    'Type  Max   Age\n----  ---   ---\na     1     <age>\nb     100m  <age>',
+    'the line under the header stays there',
+  );
   t.equal(normalise('one\ntwo\nthree', { keep: /^t/ }), 'two\nthree');
 });
 
