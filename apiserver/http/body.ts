@@ -64,6 +64,11 @@ export function readBody(
         new StatusError('BadRequest', 'the client went away before its request was complete', { cause }),
       );
     };
+    // A request that had to wait for its turn may have lost its client before: then nothing comes any more, no 'close' either.
+    if (body.destroyed) {
+      gone();
+      return;
+    }
     body.on('error', gone);
     body.on('close', () => {
       gone();

@@ -81,6 +81,21 @@ const breaches: Readonly<Record<string, () => Promise<void>>> = {
       stream.on('error', () => undefined);
       await new Promise((resolve) => stream.write('{"metadata":', resolve));
     }),
+  'writes whose client is gone before their turn': async () => {
+    const opened = session();
+    await new Promise((resolve) => opened.once('remoteSettings', resolve));
+    const sent = Array.from({ length: 20 }, (_, index) => {
+      const stream = opened.request({ ':method': 'POST', ':path': path, 'content-type': 'application/json' });
+      stream.on('error', () => undefined);
+      const body = JSON.stringify({
+        metadata: { generateName: `gone-${index}-` },
+        data: { a: 'x'.repeat(20_000) },
+      });
+      return new Promise((resolve) => stream.write(body, resolve));
+    });
+    await Promise.race(sent);
+    opened.destroy();
+  },
   'watches over HTTP/2': () =>
     breakOff(async (opened) => {
       await Promise.all([1, 2, 3].map(() => responded(opened.request({ ':path': `${path}?watch=true` }))));
