@@ -57,7 +57,10 @@ async function pods(namespace: string): Promise<Pod[]> {
   return (await kubectl.json<{ items: Pod[] }>(['get', 'pods', `--namespace=${namespace}`])).items;
 }
 
-/** Only pods of this version answer: those that end may be asked for a moment longer, as in every Kubernetes. */
+/**
+ * Only pods of this version answer. Those that end may be asked for a moment longer, and a Pod that is Ready is asked a
+ * moment later, when the rules of the Service have followed: helm waits for neither, as in every Kubernetes.
+ */
 async function answersOnly(address: string, words: string): Promise<void> {
   await until(
     `only "${words}" answers at ${address}`,
@@ -95,7 +98,7 @@ await t.test('the chart that helm makes', async (t) => {
     'deployed',
   );
   const address = `http://${await clusterIp('plain', 'one-plain')}:8080/`;
-  t.match(await fetchText(address), 'web version 1', 'it answers as soon as helm has waited');
+  await answersOnly(address, 'web version 1');
 
   const more = ['--set=ingress.enabled=true', '--set=autoscaling.enabled=true', '--set=image.tag=2'];
   await helm.run('upgrade', 'one', 'plain', ns, ...patiently, '--reuse-values', ...more);
