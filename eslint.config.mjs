@@ -18,7 +18,7 @@ export default tseslint.config(
   },
   {
     // The client's models are classes without methods, and its own examples hand plain objects over as here.
-    files: ['test/**/client-node*.test.ts'],
+    files: ['test/**/client-node*.ts'],
     rules: {
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       '@typescript-eslint/no-misused-spread': 'off',

@@ -6,12 +6,12 @@ import {
   KubeConfig,
   makeInformer,
   PatchStrategy,
-  setHeaderOptions,
   Watch,
 } from '@kubernetes/client-node';
 import type { KubernetesListObject, KubernetesObject, V1ConfigMap } from '@kubernetes/client-node';
 import t from 'tap';
 import { startFixture } from '../support/apiserver-fixture.js';
+import { as, settings } from '../support/client-node.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
@@ -21,20 +21,9 @@ const config = new KubeConfig();
 config.loadFromFile(fixture.kubeconfig);
 const core = config.makeApiClient(CoreV1Api);
 
-const as = (strategy: PatchStrategy): ReturnType<typeof setHeaderOptions> =>
-  setHeaderOptions('Content-Type', strategy);
-
 async function inNamespace(name: string): Promise<string> {
   await core.createNamespace({ body: { metadata: { name } } });
   return name;
-}
-
-function settings(
-  name: string,
-  data: Record<string, string>,
-  labels: Record<string, string> = {},
-): V1ConfigMap {
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels }, data };
 }
 
 await t.test('Watch: from a list on, until either side ends it', async (t) => {

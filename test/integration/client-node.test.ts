@@ -12,7 +12,6 @@ import {
   KubernetesObjectApi,
   Metrics,
   PatchStrategy,
-  setHeaderOptions,
   topNodes,
   V1MicroTime,
   VersionApi,
@@ -21,6 +20,7 @@ import type { KubernetesObject, V1ConfigMap, V1Deployment, V1Status } from '@kub
 import t from 'tap';
 import type { Test } from 'tap';
 import { startFixture } from '../support/apiserver-fixture.js';
+import { as, settings } from '../support/client-node.js';
 
 const fixture = await startFixture();
 t.teardown(() => fixture.stop());
@@ -29,20 +29,9 @@ config.loadFromFile(fixture.kubeconfig);
 const core = config.makeApiClient(CoreV1Api);
 const apps = config.makeApiClient(AppsV1Api);
 
-const as = (strategy: PatchStrategy): ReturnType<typeof setHeaderOptions> =>
-  setHeaderOptions('Content-Type', strategy);
-
 async function inNamespace(name: string): Promise<string> {
   await core.createNamespace({ body: { metadata: { name } } });
   return name;
-}
-
-function settings(
-  name: string,
-  data: Record<string, string>,
-  labels: Record<string, string> = {},
-): V1ConfigMap {
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels }, data };
 }
 
 function deployment(name: string, image = 'localhost/knarr/web:1'): V1Deployment {
