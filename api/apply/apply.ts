@@ -67,8 +67,10 @@ export function applyConfiguration(request: ApplyRequest): Applied {
     managed: others.reduce((all, { fields }) => union(all, fields), union(wanted, request.unmanaged)),
     wanted,
   });
+  // A struct that the configuration names, and names empty, went with the last field that was given up in it.
+  const left = given === merged ? merged : mergeObjects(type, given, config);
   // Quantities and times in another spelling are no change.
-  const object = asJson(request.type.read(given, { fill: false }).object);
+  const object = asJson(request.type.read(left, { fill: false }).object);
   const before = withoutManagedFields(liveObject);
   const comparison = compareObjects(type, before, object, { unmanaged: request.unmanaged });
   if (live !== undefined) refuseConflicts(request, type, others, comparison);

@@ -1,20 +1,17 @@
 /**
- * Properties over random input. The seed is fixed; `FUZZ_SEED=… FUZZ_PATH=…`, as printed with a failure, play one case
- * again.
+ * Properties over random input. Seed and number of cases are fixed, so that every machine tries the same ones.
+ * `FUZZ_SEED=… FUZZ_PATH=…`, as printed with a failure, play one case again; `FUZZ_RUNS=…` tries more of them.
  */
 import fc from 'fast-check';
 
 const seed = Number(process.env['FUZZ_SEED'] ?? 20261126);
 const path = process.env['FUZZ_PATH'];
-/** So long each property may take. */
-const budgetMs = 1500;
+const numRuns = Number(process.env['FUZZ_RUNS'] ?? 500);
 
 const parameters = {
   seed,
   ...(path === undefined ? {} : { path }),
-  numRuns: 2000,
-  interruptAfterTimeLimit: budgetMs,
-  markInterruptAsFailure: false,
+  numRuns,
   includeErrorInReport: true,
 };
 

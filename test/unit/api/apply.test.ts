@@ -216,6 +216,14 @@ void t.test('a field that was given up goes: the server then fills in its defaul
   t.equal(fieldsOf(less, 'me'), '{"f:spec":{"f:minReadySeconds":{}}}');
 });
 
+void t.test('who gives up all that is in a struct and still names it, keeps it empty', async (t) => {
+  const pod = (spec: object): Thing => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'x' }, spec });
+  const full = applyRaw(undefined, pod({ nodeSelector: { a: 'a' } }), 'me');
+  const live = { ...full.object, metadata: { name: 'x', managedFields: full.managedFields } };
+  const less = applyRaw(live as unknown as Thing, pod({}), 'me');
+  t.strictSame(less.object['spec'], {});
+});
+
 void t.test('a field that was handed over stays', async (t) => {
   const mine = apply(undefined, deployment({ replicas: 3, minReadySeconds: 5 }), 'me');
   const theirs = update(mine, deployment({ replicas: 7, minReadySeconds: 5 }), 'autoscaler');
