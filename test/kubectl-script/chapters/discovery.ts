@@ -1,8 +1,6 @@
 import { step } from '../step.js';
 import type { Chapter } from '../step.js';
 
-/** Without what an add-on may serve. */
-const served = /^(?!.*api(?:extensions|registration)\.k8s\.io)/;
 /** Without descriptions: they are words, and change. */
 const structure = /^(?:KIND|VERSION|RESOURCE|FIELDS?|GROUP):|\t</;
 
@@ -10,18 +8,16 @@ const structure = /^(?:KIND|VERSION|RESOURCE|FIELDS?|GROUP):|\t</;
 export const discovery: Chapter = {
   name: 'discovery',
   steps: [
-    step('api-resources', 'api-resources', { keep: served }),
+    step('api-resources', 'api-resources'),
     step('api-resources-wide', 'api-resources --api-group= -o wide'),
-    step('api-resources-verbs', 'api-resources --verbs=create,get --namespaced=false -o name', {
-      keep: served,
-    }),
+    step('api-resources-verbs', 'api-resources --verbs=create,get --namespaced=false -o name'),
     step('api-resources-group', 'api-resources --api-group=apps'),
     step(
       'api-resources-sorted',
       'api-resources --api-group=authorization.k8s.io --sort-by=kind --no-headers',
     ),
     step('api-resources-categories', 'api-resources --categories=all', { from: 'v1.28' }),
-    step('api-versions', 'api-versions', { keep: served }),
+    step('api-versions', 'api-versions'),
     step('version', 'version', { keep: /^Server Version: v/ }),
     step('version-json', 'version -o json', { keep: /knarr|Version": \{/ }),
     step('cluster-info', 'cluster-info'),

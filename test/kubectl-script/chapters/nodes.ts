@@ -34,6 +34,15 @@ export const nodes: Chapter = {
     step('drain-dry-run', 'drain node-1 --force --pod-selector=run=waiting --dry-run=server'),
     step('drain', 'drain node-1 --force --pod-selector=run=waiting --timeout=20s --grace-period=1'),
     step('drained', 'get pods', { sorted: true }),
+    step('budget', 'create -f budget.yaml', { only: ['v1.35'] }),
+    // The numbers of a budget are its controller's; a person may write them as well.
+    step('budget-status', 'replace --subresource=status -f budget-status.yaml', { only: ['v1.35'] }),
+    step('drain-guarded', 'drain node-1 --pod-selector=app=web --timeout=1s --grace-period=1', {
+      only: ['v1.35'],
+      exit: 1,
+    }),
+    step('budget-used', 'get poddisruptionbudget web', { only: ['v1.35'] }),
+    step('budget-removed', 'delete -f budget.yaml', { only: ['v1.35'] }),
     step('uncordon-again', 'uncordon node-1'),
     step('top-nodes', 'top nodes', { exit: 1 }),
     step('top-pods', 'top pods', { exit: 1 }),

@@ -53,6 +53,10 @@ export const patch: Chapter = {
       `patch deployment web --subresource=status --type=merge -p '{"spec":{"replicas":9}}' -o jsonpath={.spec.replicas}`,
       { from: 'v1.24' },
     ),
+    step('replace-subresource', 'replace --subresource=status -f web-status.yaml', { from: 'v1.24' }),
+    step('replace-subresource-result', 'get deployment web -o jsonpath={.spec.replicas}', {
+      from: 'v1.24',
+    }),
     step('get-subresource', 'get deployment web --subresource=scale', { from: 'v1.24' }),
     step('immutable', `patch deployment web -p '{"spec":{"selector":{"matchLabels":{"app":"other"}}}}'`, {
       exit: 1,
