@@ -26,6 +26,7 @@ export interface KubeletFlags {
   readonly cgroupDriver: string;
   readonly cgroupRoot: string;
   readonly maxPods: number;
+  readonly seccompDefault: boolean;
   readonly healthzBindAddress: string;
   readonly healthzPort: number;
 }
@@ -54,6 +55,7 @@ export function declareFlags(command: Command): Command {
     .option('--cgroup-driver <name>', 'cgroupfs (systemd is not supported yet)', 'cgroupfs')
     .option('--cgroup-root <path>', 'the cgroup below which pods have theirs', '/kubepods')
     .option('--max-pods <number>', 'how many pods may run here', readCount, 110)
+    .option('--seccomp-default', 'the seccomp profile RuntimeDefault where a pod names none', false)
     .option('--healthz-bind-address <address>', 'address of the health endpoint', '127.0.0.1')
     .option('--healthz-port <number>', 'port of the health endpoint', readPort, 10248);
 }
@@ -80,6 +82,7 @@ export function settingsOf(flags: KubeletFlags): KubeletSettings {
     rootDir: flags.rootDir,
     podLogsDir: flags.podLogsDir,
     maxPods: flags.maxPods,
+    seccompDefault: flags.seccompDefault,
     network: { confDir: flags.cniConfDir, dataDir: flags.cniDataDir, bridge: flags.bridge },
     dns: {
       servers: (flags.clusterDns ?? '').split(',').filter((server) => server !== ''),

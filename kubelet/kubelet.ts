@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Registry } from 'prom-client';
 import type { Pod, Service } from '../api/generated/core-v1.js';
 import { nodes, pods, services } from '../api/resources.js';
@@ -15,6 +16,7 @@ import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
 import type { CgroupManager } from './containers/cgroups.js';
 import type { ClusterDns } from './containers/dns-config.js';
+import { UserNamespaces } from './containers/user-namespaces.js';
 import type { ContainerRuntime, RuntimeVersion } from './cri/runtime.js';
 import { ImageManager } from './images/image-manager.js';
 import { nodeAllocatable } from './node/compute-node-status.js';
@@ -45,6 +47,7 @@ export interface KubeletSettings {
   readonly rootDir: string;
   readonly podLogsDir: string;
   readonly maxPods: number;
+  readonly seccompDefault: boolean;
   readonly network: NetworkConfigOptions;
   readonly dns: ClusterDns;
   readonly server: {
@@ -202,6 +205,10 @@ function assemble(
       memoryBytes: machine.memoryBytes,
       allocatable: nodeAllocatable({ machine, maxPods: settings.maxPods }),
       runtimeName: version.runtimeName,
+      security: {
+        seccompFolder: join(settings.rootDir, 'seccomp'),
+        seccompDefault: settings.seccompDefault,
+      },
     },
     runtime,
     runtimeState,
@@ -209,6 +216,7 @@ function assemble(
     volumes,
     folders,
     cgroups,
+    userNamespaces: new UserNamespaces(folders, settings.maxPods),
     objects,
     tokens,
     listServices: async (until) => {

@@ -15,7 +15,9 @@ import { podHostname } from './hosts-file.js';
 import { annotations, containerHash, labels } from './names.js';
 import { containerResources } from './resources.js';
 import type { NodeMemory } from './resources.js';
-import { containerSecurityContext, namespaceOptions, seccompProfile } from './security-context.js';
+import { containerSecurityContext, sandboxSecurityContext } from './security-context.js';
+import type { NodeSecurity } from './security-context.js';
+import type { IdRange } from './user-namespaces.js';
 
 export interface SandboxInput {
   readonly pod: Pod;
@@ -23,12 +25,12 @@ export interface SandboxInput {
   readonly logDirectory: string;
   readonly dns: DnsConfig;
   readonly cgroupParent: string;
+  readonly userNamespace: IdRange | undefined;
 }
 
 export function generateSandboxConfig(input: SandboxInput): PodSandboxConfig {
   const { pod } = input;
   const { name, namespace, uid } = pod.metadata;
-  const security = pod.spec.securityContext;
   return {
     metadata: { name, namespace, uid, attempt: input.attempt },
     // In the node's network the node's own name is kept.
@@ -40,23 +42,10 @@ export function generateSandboxConfig(input: SandboxInput): PodSandboxConfig {
     annotations: { ...pod.metadata.annotations },
     linux: {
       cgroupParent: input.cgroupParent,
-      sysctls: Object.fromEntries((security?.sysctls ?? []).map(({ name: key, value }) => [key, value])),
-      securityContext: {
-        namespaceOptions: namespaceOptions(pod),
-        privileged: [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].some(
-          (container) => container.securityContext?.privileged === true,
-        ),
-        ...(security?.runAsUser === undefined ? {} : { runAsUser: { value: security.runAsUser } }),
-        ...(security?.runAsGroup === undefined || security.runAsUser === undefined
-          ? {}
-          : { runAsGroup: { value: security.runAsGroup } }),
-        supplementalGroups: [
-          ...(security?.supplementalGroups ?? []),
-          ...(security?.fsGroup === undefined ? [] : [security.fsGroup]),
-        ],
-        // The pause process does nothing that the default profile forbids.
-        seccomp: seccompProfile({ type: 'RuntimeDefault' }),
-      },
+      sysctls: Object.fromEntries(
+        (pod.spec.securityContext?.sysctls ?? []).map(({ name: key, value }) => [key, value]),
+      ),
+      securityContext: sandboxSecurityContext(pod, input.userNamespace),
     },
   };
 }
@@ -97,6 +86,8 @@ export interface ContainerInput {
   /** The file on the node that is mounted at the termination message path. */
   readonly terminationMessageFile: string;
   readonly node: NodeMemory;
+  readonly security: NodeSecurity;
+  readonly userNamespace: IdRange | undefined;
   readonly cgroupVersion: 1 | 2;
 }
 
@@ -113,7 +104,7 @@ export function generateContainerConfig(input: ContainerInput): ContainerConfig 
     args: (container.args ?? []).map(expand),
     workingDir: container.workingDir ?? '',
     envs: [...environment].map(([key, value]) => ({ key, value })),
-    mounts: generateMounts(input),
+    mounts: generateMounts(input).map((mount) => withIdMappings(mount, input.userNamespace)),
     labels: { ...podLabels(pod), [labels.containerName]: container.name },
     annotations: {
       [annotations.hash]: containerHash(container),
@@ -129,7 +120,13 @@ export function generateContainerConfig(input: ContainerInput): ContainerConfig 
     tty: container.tty === true,
     linux: {
       resources: containerResources(pod, container, input.node, input.cgroupVersion),
-      securityContext: containerSecurityContext(pod, container, image),
+      securityContext: containerSecurityContext({
+        pod,
+        container,
+        image,
+        node: input.security,
+        userNamespace: input.userNamespace,
+      }),
     },
   };
 }
@@ -151,6 +148,13 @@ function generateMounts(input: ContainerInput): Mount[] {
   add('/etc/hosts', input.hostsFile);
   add(container.terminationMessagePath ?? defaultTerminationMessagePath, input.terminationMessageFile);
   return [...own, ...added];
+}
+
+/** In a user namespace files keep the owners that they have on disk; the kernel maps them on the way. */
+function withIdMappings(mount: Mount, userNamespace: IdRange | undefined): Mount {
+  if (userNamespace === undefined) return mount;
+  const mappings = [{ hostId: userNamespace.firstId, containerId: 0, length: userNamespace.length }];
+  return { ...mount, uidMappings: mappings, gidMappings: mappings };
 }
 
 const propagations = {

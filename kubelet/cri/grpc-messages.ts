@@ -126,6 +126,21 @@ export function readImage(message: Message): cri.RuntimeImage {
   };
 }
 
+export function readFeatures(message: Message): cri.RuntimeFeatures {
+  const features = message['features'] as Message | null | undefined;
+  return {
+    supplementalGroupsPolicy: features?.['supplementalGroupsPolicy'] === true,
+    handlers: readList(message['runtimeHandlers']).map((handler) => {
+      const can = handler['features'] as Message | null | undefined;
+      return {
+        name: readString(handler['name']),
+        userNamespaces: can?.['userNamespaces'] === true,
+        recursiveReadOnlyMounts: can?.['recursiveReadOnlyMounts'] === true,
+      };
+    }),
+  };
+}
+
 const eventTypes: Readonly<Record<string, cri.RuntimeEvent['type']>> = {
   CONTAINER_CREATED_EVENT: 'created',
   CONTAINER_STARTED_EVENT: 'started',

@@ -13,6 +13,7 @@ import {
   readContainer,
   readContainerStatus,
   readEvent,
+  readFeatures,
   readImage,
   readList,
   readObject,
@@ -69,6 +70,10 @@ export class GrpcRuntime implements cri.ContainerRuntime {
       reason: readString(condition['reason']),
       message: readString(condition['message']),
     }));
+  }
+
+  async features(signal?: AbortSignal): Promise<cri.RuntimeFeatures> {
+    return readFeatures(await this.#call('Status', { verbose: false }, deadlines.inspect, signal));
   }
 
   async runPodSandbox(config: cri.PodSandboxConfig, signal?: AbortSignal): Promise<string> {

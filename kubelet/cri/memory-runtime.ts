@@ -49,6 +49,8 @@ export interface MemoryRuntimeOptions {
   readonly onExec?: (containerId: string, command: readonly string[]) => cri.ExecResult;
   /** With false, `events` throws `unimplemented`, as containerd before 1.7 does. */
   readonly events?: boolean;
+  /** Ways to run containers; none that is told of by default, as with older runtimes. */
+  readonly handlers?: cri.RuntimeFeatures['handlers'];
 }
 
 export class MemoryRuntime implements cri.ContainerRuntime {
@@ -105,6 +107,10 @@ export class MemoryRuntime implements cri.ContainerRuntime {
       { type: 'RuntimeReady', status: true, reason: '', message: '' },
       { type: 'NetworkReady', ...network },
     ];
+  }
+
+  async features(): Promise<cri.RuntimeFeatures> {
+    return { supplementalGroupsPolicy: true, handlers: this.#options.handlers ?? [] };
   }
 
   async runPodSandbox(config: cri.PodSandboxConfig): Promise<string> {

@@ -41,11 +41,31 @@ export interface NamespaceOptions {
   readonly network: NamespaceMode;
   readonly pid: NamespaceMode;
   readonly ipc: NamespaceMode;
+  /** Absent: the node's users. */
+  readonly usernsOptions?: {
+    readonly mode: NamespaceMode;
+    readonly uids: readonly IdMapping[];
+    readonly gids: readonly IdMapping[];
+  };
+}
+
+/** Users (or groups) inside of a namespace and who they are on the node. */
+export interface IdMapping {
+  readonly hostId: number;
+  readonly containerId: number;
+  readonly length: number;
 }
 
 export interface SecurityProfile {
   readonly profileType: 'RuntimeDefault' | 'Unconfined' | 'Localhost';
   readonly localhostRef?: string;
+}
+
+export interface SelinuxOptions {
+  readonly user: string;
+  readonly role: string;
+  readonly type: string;
+  readonly level: string;
 }
 
 export interface PortMapping {
@@ -88,6 +108,9 @@ export interface PodSandboxConfig {
       readonly runAsUser?: Int64Value;
       readonly runAsGroup?: Int64Value;
       readonly supplementalGroups: readonly number[];
+      /** Strict: not those that the image gives the user. Merge when absent. */
+      readonly supplementalGroupsPolicy?: 'Merge' | 'Strict';
+      readonly selinuxOptions?: SelinuxOptions;
       readonly seccomp: SecurityProfile;
     };
   };
@@ -98,6 +121,9 @@ export interface Mount {
   readonly hostPath: string;
   readonly readonly: boolean;
   readonly propagation: 'PROPAGATION_PRIVATE' | 'PROPAGATION_HOST_TO_CONTAINER' | 'PROPAGATION_BIDIRECTIONAL';
+  /** How files' owners appear in a user namespace. */
+  readonly uidMappings?: readonly IdMapping[];
+  readonly gidMappings?: readonly IdMapping[];
 }
 
 export interface LinuxContainerResources {
@@ -122,10 +148,14 @@ export interface ContainerSecurityContext {
   readonly runAsGroup?: Int64Value;
   readonly readonlyRootfs: boolean;
   readonly supplementalGroups: readonly number[];
+  /** Strict: not those that the image gives the user. Merge when absent. */
+  readonly supplementalGroupsPolicy?: 'Merge' | 'Strict';
   readonly noNewPrivs: boolean;
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
   readonly seccomp: SecurityProfile;
+  readonly apparmor?: SecurityProfile;
+  readonly selinuxOptions?: SelinuxOptions;
 }
 
 export interface ContainerConfig {
@@ -161,6 +191,18 @@ export interface RuntimeCondition {
   readonly status: boolean;
   readonly reason: string;
   readonly message: string;
+}
+
+/** What a runtime can do beyond the rest; older ones say nothing, and can do none of it. */
+export interface RuntimeFeatures {
+  /** `supplementalGroupsPolicy: Strict`. */
+  readonly supplementalGroupsPolicy: boolean;
+  /** Ways to run containers, by the name that a RuntimeClass uses; the default one has the name ''. */
+  readonly handlers: readonly {
+    readonly name: string;
+    readonly userNamespaces: boolean;
+    readonly recursiveReadOnlyMounts: boolean;
+  }[];
 }
 
 export type SandboxState = 'ready' | 'not-ready';
@@ -264,6 +306,7 @@ export interface RuntimeEvent {
 export interface ContainerRuntime {
   version(signal?: AbortSignal): Promise<RuntimeVersion>;
   status(signal?: AbortSignal): Promise<readonly RuntimeCondition[]>;
+  features(signal?: AbortSignal): Promise<RuntimeFeatures>;
 
   /** Creates and starts a sandbox, network included; answers its ID. */
   runPodSandbox(config: PodSandboxConfig, signal?: AbortSignal): Promise<string>;

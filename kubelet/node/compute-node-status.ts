@@ -2,7 +2,7 @@
 import type { ContainerImage, NodeCondition, NodeStatus } from '../../api/generated/core-v1.js';
 import { findCondition } from '../../api/pod-helpers.js';
 import { quantityFromBytes } from '../../api/quantity.js';
-import type { RuntimeCondition, RuntimeImage, RuntimeVersion } from '../cri/runtime.js';
+import type { RuntimeCondition, RuntimeFeatures, RuntimeImage, RuntimeVersion } from '../cri/runtime.js';
 import type { MachineFacts, Pressure } from './machine-facts.js';
 
 const mebibyte = 1024 * 1024;
@@ -51,6 +51,8 @@ export interface NodeStatusInput extends CapacityInput {
   /** What the runtime reports, or why it cannot. */
   readonly runtime: readonly RuntimeCondition[] | { readonly unreachable: string };
   readonly images: readonly RuntimeImage[];
+  /** Undefined until the runtime was asked. */
+  readonly features: RuntimeFeatures | undefined;
   readonly previous: readonly NodeCondition[] | undefined;
   readonly now: string;
 }
@@ -70,6 +72,18 @@ export function computeNodeStatus(input: NodeStatusInput): NodeStatus {
       containerRuntimeVersion: `${input.version.runtimeName}://${input.version.runtimeVersion}`,
     },
     images: describeImages(input.images),
+    ...(input.features === undefined ? {} : describeFeatures(input.features)),
+  };
+}
+
+function describeFeatures(features: RuntimeFeatures): Pick<NodeStatus, 'features' | 'runtimeHandlers'> {
+  const handlers = features.handlers.map(({ name, userNamespaces, recursiveReadOnlyMounts }) => ({
+    name,
+    features: { userNamespaces, recursiveReadOnlyMounts },
+  }));
+  return {
+    features: { supplementalGroupsPolicy: features.supplementalGroupsPolicy },
+    ...(handlers.length === 0 ? {} : { runtimeHandlers: handlers }),
   };
 }
 

@@ -15,7 +15,7 @@ import { sleep } from '../../common/clock.js';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import { isAborted } from '../../client/is-aborted.js';
-import type { ContainerRuntime, RuntimeImage, RuntimeVersion } from '../cri/runtime.js';
+import type { ContainerRuntime, RuntimeFeatures, RuntimeImage, RuntimeVersion } from '../cri/runtime.js';
 import { computeNodeStatus, isBriefSilence, problemOf } from './compute-node-status.js';
 import type { NodeStatusInput } from './compute-node-status.js';
 import { readPressure } from './machine-facts.js';
@@ -57,6 +57,7 @@ export class NodeAgent {
   #written: NodeStatus | undefined;
   #writtenAtMs = -Infinity;
   #images: readonly RuntimeImage[] = [];
+  #features: RuntimeFeatures | undefined;
   /** Until then Ready is expected any moment. */
   #readySoonUntilMs = 0;
   /** Since when the runtime does not answer. */
@@ -187,12 +188,14 @@ export class NodeAgent {
     const { runtime, clock, rootDir } = this.#options;
     const [conditions, pressure] = await Promise.all([this.#askRuntime(), readPressure(rootDir)]);
     const problem = problemOf(conditions);
-    if (withImages && problem === undefined) this.#images = await runtime.listImages();
+    if (withImages && problem === undefined)
+      [this.#images, this.#features] = await Promise.all([runtime.listImages(), runtime.features()]);
     const status = computeNodeStatus({
       ...this.#options,
       pressure,
       runtime: conditions,
       images: this.#images,
+      features: this.#features,
       previous: this.#written?.conditions,
       now: new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
     });

@@ -5,6 +5,8 @@ import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { CgroupManager } from '../containers/cgroups.js';
 import type { ClusterDns } from '../containers/dns-config.js';
+import type { NodeSecurity } from '../containers/security-context.js';
+import type { UserNamespaces } from '../containers/user-namespaces.js';
 import type { ContainerRuntime } from '../cri/runtime.js';
 import type { PodFacts } from '../environment/downward-api.js';
 import type { ImageManager } from '../images/image-manager.js';
@@ -24,6 +26,7 @@ export interface NodeFacts {
   readonly allocatable: Readonly<Record<string, string>>;
   /** `containerd`: the scheme of container IDs. */
   readonly runtimeName: string;
+  readonly security: NodeSecurity;
 }
 
 export interface PodServices {
@@ -34,6 +37,7 @@ export interface PodServices {
   readonly volumes: VolumeManager;
   readonly folders: PodFolders;
   readonly cgroups: CgroupManager;
+  readonly userNamespaces: UserNamespaces;
   readonly objects: ReferencedObjectCache;
   readonly tokens: TokenManager;
   /** All Services, once they are known. */

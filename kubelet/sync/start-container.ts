@@ -12,6 +12,7 @@ import { referencesOfContainer } from '../pods/referenced-objects.js';
 import type { StartAction } from './compute-pod-actions.js';
 import { podFacts } from './pod-services.js';
 import type { PodServices } from './pod-services.js';
+import { userNamespaceOf } from './start-sandbox.js';
 import { unlessAborted } from './unless-aborted.js';
 
 /** `reason` is what the waiting state shows: CreateContainerConfigError, CreateContainerError, RunContainerError, … */
@@ -101,6 +102,8 @@ async function prepareConfig(
       hostsFile: ready.hostsFile,
       terminationMessageFile,
       node: services.node,
+      security: services.node.security,
+      userNamespace: await userNamespaceOf(services, pod),
       cgroupVersion: services.cgroups.version,
     });
     await makeSubPaths(ready, container, config);

@@ -6,6 +6,7 @@ import { dnsConfigFor, readResolvConf } from '../containers/dns-config.js';
 import { generateSandboxConfig } from '../containers/generate-config.js';
 import { hostsFile } from '../containers/hosts-file.js';
 import { podCgroupLimits } from '../containers/resources.js';
+import type { IdRange } from '../containers/user-namespaces.js';
 import type { PodSandboxConfig } from '../cri/runtime.js';
 import type { PodServices } from './pod-services.js';
 
@@ -21,7 +22,17 @@ export async function sandboxConfigFor(
     logDirectory: services.folders.logs(pod),
     dns: dnsConfigFor(pod, services.dns, await readResolvConf()),
     cgroupParent: services.cgroups.pathOf(pod),
+    userNamespace: await userNamespaceOf(services, pod),
   });
+}
+
+/** Undefined for the node's users. Rejects when the runtime cannot give a Pod users of its own. */
+export async function userNamespaceOf(services: PodServices, pod: Pod): Promise<IdRange | undefined> {
+  if (pod.spec.hostUsers !== false) return undefined;
+  const { handlers } = await services.runtime.features();
+  if (handlers.find(({ name }) => name === '')?.userNamespaces !== true)
+    throw new Error('RuntimeClass handler "" does not support user namespaces');
+  return services.userNamespaces.rangeOf(pod.metadata.uid);
 }
 
 /** Answers the sandbox's ID. Once begun it is not broken off: half a sandbox would be left in the runtime. */

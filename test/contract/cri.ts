@@ -28,6 +28,13 @@ export async function testCri(t: Test, subject: CriSubject): Promise<void> {
       t.equal(conditions.find((condition) => condition.type === type)?.status, true, type);
   });
 
+  await t.test('tells what it can do', async (t) => {
+    const { supplementalGroupsPolicy, handlers } = await runtime.features();
+    t.type(supplementalGroupsPolicy, 'boolean');
+    for (const handler of handlers)
+      t.match(handler, { name: String, userNamespaces: Boolean, recursiveReadOnlyMounts: Boolean });
+  });
+
   await t.test('runs a sandbox, shows it, stops it twice and removes it twice', async (t) => {
     const config = newSandbox({ color: 'red' });
     const id = await runtime.runPodSandbox(config);

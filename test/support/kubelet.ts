@@ -100,6 +100,7 @@ export class TestNode {
       rootDir: this.rootDir,
       podLogsDir: this.podLogsDir,
       maxPods: 110,
+      seccompDefault: false,
       network: { confDir: join(this.folder, 'cni'), dataDir: join(this.folder, 'ipam'), bridge: 'knarr0' },
       dns: { servers: [], domain: 'cluster.local' },
       server: {

@@ -46,6 +46,8 @@ function generate(container: Partial<Container>, spec: Partial<PodSpec> = {}, mo
     hostsFile: '/node/hosts',
     terminationMessageFile: '/node/message',
     node: { memoryBytes: 1000 },
+    security: { seccompFolder: '/node/seccomp', seccompDefault: false },
+    userNamespace: undefined,
     cgroupVersion: 1,
     ...more,
   });
@@ -58,6 +60,7 @@ void t.test('a sandbox', async (t) => {
     logDirectory: '/logs',
     dns: { servers: [], searches: [], options: [] },
     cgroupParent: '/c',
+    userNamespace: undefined,
   };
   t.match(generateSandboxConfig(input), {
     metadata: { name: 'p', namespace: 'shop', uid: 'u', attempt: 1 },
@@ -109,26 +112,6 @@ void t.test('a container', async (t) => {
     /cannot find volume "none"/,
   );
   t.throws(() => generate({ volumeMounts: [{ name: 'data', mountPath: '/x', subPath: '../y' }] }), /subPath/);
-});
-
-void t.test('security', async (t) => {
-  const context = (container: Partial<Container>, spec = {}, more = {}) =>
-    generate(container, spec, more).linux.securityContext;
-  t.match(context({}), { privileged: false, seccomp: { profileType: 'Unconfined' }, noNewPrivs: false });
-  t.match(context({ securityContext: { runAsUser: 7 } }, { securityContext: { runAsUser: 5, fsGroup: 9 } }), {
-    runAsUser: { value: 7 },
-    supplementalGroups: [9],
-  });
-  t.match(context({ securityContext: { privileged: true } }), {
-    privileged: true,
-    maskedPaths: [],
-    readonlyPaths: [],
-  });
-  const nonRoot = { securityContext: { runAsNonRoot: true } };
-  t.throws(() => context(nonRoot), /image will run as root/);
-  t.throws(() => context({ securityContext: { runAsNonRoot: true, runAsUser: 0 } }), /non-root/);
-  t.throws(() => context(nonRoot, {}, { image: { ...image, username: 'www' } }), /non-numeric user/);
-  t.match(context(nonRoot, {}, { image: { ...image, uid: 33 } }), { runAsUser: { value: 33 } });
 });
 
 void t.test('resources', async (t) => {
