@@ -5,6 +5,7 @@ import { ConfigurationError } from '../environment/resolve-environment.js';
 import { expandVariables } from '../environment/expand-variables.js';
 import type {
   ContainerConfig,
+  ContainerSecurityContext,
   DnsConfig,
   Mount,
   PodSandboxConfig,
@@ -78,6 +79,8 @@ export interface ContainerInput {
   readonly pod: Pod;
   readonly container: Container;
   readonly restartCount: number;
+  /** The container whose processes an ephemeral one shall see. */
+  readonly targetContainerId?: string | undefined;
   readonly image: RuntimeImage;
   readonly environment: ReadonlyMap<string, string>;
   /** Paths on the node, by volume name. */
@@ -120,15 +123,27 @@ export function generateContainerConfig(input: ContainerInput): ContainerConfig 
     tty: container.tty === true,
     linux: {
       resources: containerResources(pod, container, input.node, input.cgroupVersion),
-      securityContext: containerSecurityContext({
-        pod,
-        container,
-        image,
-        node: input.security,
-        userNamespace: input.userNamespace,
-      }),
+      securityContext: withTarget(
+        containerSecurityContext({
+          pod,
+          container,
+          image,
+          node: input.security,
+          userNamespace: input.userNamespace,
+        }),
+        input.targetContainerId,
+      ),
     },
   };
+}
+
+/** Containers that share their process namespace anyway see the target already. */
+function withTarget(
+  security: ContainerSecurityContext,
+  targetId: string | undefined,
+): ContainerSecurityContext {
+  if (targetId === undefined || security.namespaceOptions.pid !== 'CONTAINER') return security;
+  return { ...security, namespaceOptions: { ...security.namespaceOptions, pid: 'TARGET', targetId } };
 }
 
 /** Below the Pod's log folder. */

@@ -41,6 +41,8 @@ export interface NamespaceOptions {
   readonly network: NamespaceMode;
   readonly pid: NamespaceMode;
   readonly ipc: NamespaceMode;
+  /** With pid `TARGET`: the container whose processes are seen. */
+  readonly targetId?: string;
   /** Absent: the node's users. */
   readonly usernsOptions?: {
     readonly mode: NamespaceMode;

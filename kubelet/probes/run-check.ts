@@ -100,7 +100,7 @@ export async function checkHttp(
   });
 }
 
-function checkTcp(
+export function checkTcp(
   action: TCPSocketAction,
   target: CheckTarget,
   timeoutSeconds: number,

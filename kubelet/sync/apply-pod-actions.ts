@@ -6,13 +6,13 @@ import { ImageError } from '../images/image-error.js';
 import type { PodRuntime } from '../runtime-state/pod-runtime.js';
 import { readySandbox } from '../runtime-state/pod-runtime.js';
 import { VolumeError } from '../volumes/volume-plugin.js';
-import type { PodActions, StartAction, WaitingReason } from './compute-pod-actions.js';
+import type { PodActions, StartAction, WaitingReason } from './pod-actions.js';
 import type { PodServices } from './pod-services.js';
 import { podFacts } from './pod-services.js';
 import { sandboxConfigFor, startSandbox, writeHostsFile } from './start-sandbox.js';
 import { StartContainerError, startContainer } from './start-container.js';
 import type { ReadyPod } from './start-container.js';
-import { stopContainer } from './stop-containers.js';
+import { stopAllContainers, stopContainer } from './stop-containers.js';
 import { unlessAborted } from './unless-aborted.js';
 
 export interface ApplyResult {
@@ -33,7 +33,14 @@ export async function applyPodActions(
   signal: AbortSignal,
 ): Promise<ApplyResult> {
   const podIp = readySandbox(runtime)?.ips[0] ?? services.node.ip;
-  await Promise.all(actions.stopContainers.map((stop) => stopContainer(services, pod, podIp, stop, signal)));
+  if (actions.finished) {
+    const graceSeconds = pod.spec.terminationGracePeriodSeconds ?? 30;
+    await stopAllContainers(services, pod, runtime, graceSeconds, signal);
+  } else {
+    await Promise.all(
+      actions.stopContainers.map((stop) => stopContainer(services, pod, podIp, stop, signal)),
+    );
+  }
   await Promise.all(actions.stopSandboxes.map((id) => services.runtime.stopPodSandbox(id)));
   if (actions.startContainers.length === 0 && actions.createSandbox === undefined)
     return { waiting: new Map(), failed: false, retryAtMs: undefined };

@@ -17,7 +17,7 @@ import { computePodStatus } from '../status/compute-pod-status.js';
 import { applyPodActions } from './apply-pod-actions.js';
 import type { ApplyResult } from './apply-pod-actions.js';
 import { computePodActions } from './compute-pod-actions.js';
-import type { PodActions, WaitingReason } from './compute-pod-actions.js';
+import type { PodActions, WaitingReason } from './pod-actions.js';
 import { podFacts } from './pod-services.js';
 import type { PodServices } from './pod-services.js';
 import { removeDeadContainers } from './remove-dead-containers.js';
@@ -208,8 +208,9 @@ export class PodWorker {
   #publish(runtime: PodRuntime, actions: PodActions): void {
     const { statuses, probes, clock, node, recorder } = this.#services;
     const waiting = new Map([...this.#errors, ...actions.waiting]);
-    for (const name of actions.waiting.keys())
-      recorder.event(this.#pod, 'Warning', 'BackOff', this.#backoffText(name));
+    for (const [name, { reason }] of actions.waiting)
+      if (reason === 'CrashLoopBackOff')
+        recorder.event(this.#pod, 'Warning', 'BackOff', this.#backoffText(name));
     const status = computePodStatus({
       pod: this.#pod,
       runtime,

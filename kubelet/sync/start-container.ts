@@ -9,7 +9,7 @@ import type { ContainerConfig, PodSandboxConfig, RuntimeImage } from '../cri/run
 import { DownwardApiError } from '../environment/downward-api.js';
 import { ConfigurationError, resolveEnvironment } from '../environment/resolve-environment.js';
 import { referencesOfContainer } from '../pods/referenced-objects.js';
-import type { StartAction } from './compute-pod-actions.js';
+import type { StartAction } from './pod-actions.js';
 import { podFacts } from './pod-services.js';
 import type { PodServices } from './pod-services.js';
 import { userNamespaceOf } from './start-sandbox.js';
@@ -69,7 +69,7 @@ export async function startContainer(
 async function prepareConfig(
   services: PodServices,
   ready: ReadyPod,
-  { container, restartCount }: StartAction,
+  { container, restartCount, targetContainerId }: StartAction,
   image: RuntimeImage,
   signal: AbortSignal,
 ): Promise<ContainerConfig> {
@@ -96,6 +96,7 @@ async function prepareConfig(
       pod,
       container,
       restartCount,
+      targetContainerId,
       image,
       environment,
       volumes: ready.volumes,
@@ -177,7 +178,7 @@ async function afterStart(
   const { runtime, clock, recorder, node } = services;
   try {
     const target = { runtime, container, containerId, podIp: podIps[0] ?? node.ip };
-    await runHook(hook, target, { timeoutSeconds: 120, clock, signal });
+    await runHook(hook, target, { clock, signal });
   } catch (error) {
     recorder.event(pod, 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${String(error)}`);
     await runtime.stopContainer(containerId, pod.spec.terminationGracePeriodSeconds ?? 30);

@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import type { Pod } from '../../api/generated/core-v1.js';
 import { computePodStatus } from '../status/compute-pod-status.js';
-import type { WaitingReason } from './compute-pod-actions.js';
+import type { WaitingReason } from './pod-actions.js';
 import type { PodServices } from './pod-services.js';
 import { stopAllContainers } from './stop-containers.js';
 

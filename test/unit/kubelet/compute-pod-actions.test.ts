@@ -8,11 +8,8 @@ import type {
   SandboxRuntime,
 } from '../../../kubelet/runtime-state/pod-runtime.js';
 import { computePodActions } from '../../../kubelet/sync/compute-pod-actions.js';
-import type {
-  PodActions,
-  PodActionsInput,
-  ProbeVerdicts,
-} from '../../../kubelet/sync/compute-pod-actions.js';
+import type { PodActionsInput, ProbeVerdicts } from '../../../kubelet/sync/action-plan.js';
+import type { PodActions } from '../../../kubelet/sync/pod-actions.js';
 import { backoffKey, decideRestart } from '../../../kubelet/sync/restart-backoff.js';
 import type { RestartBackoffEntry } from '../../../kubelet/sync/restart-backoff.js';
 
@@ -96,6 +93,16 @@ const onFailure = { restartPolicy: 'OnFailure' as const };
 const never = { restartPolicy: 'Never' as const };
 const init: Container = { name: 'init', image: 'app:1' };
 const sidecar: Container = { name: 'sidecar', image: 'app:1', restartPolicy: 'Always' };
+
+const debug: Container = { name: 'debug', image: 'tools:1' };
+const ruled: Container = {
+  ...main,
+  ...never,
+  restartPolicyRules: [
+    { action: 'Restart', exitCodes: { operator: 'In', values: [41, 42] } },
+    { action: 'Restart', exitCodes: { operator: 'NotIn', values: [0, 1, 2] } },
+  ],
+};
 
 const cases: readonly [string, Pod, PodRuntime, Record<string, unknown>][] = [
   [
@@ -228,6 +235,84 @@ const cases: readonly [string, Pod, PodRuntime, Record<string, unknown>][] = [
     { stop: ['sidecar PodFinished'], stopSandboxes: ['s0'], finished: true },
   ],
   [
+    'a sidecar that crashes while an init container works comes back beside it',
+    pod({ initContainers: [sidecar, init] }),
+    runtime([sandbox()], [container(init, 'running'), container(sidecar, 'exited')]),
+    { start: ['sidecar#1'] },
+  ],
+  [
+    'a sidecar that crashes does not hold back what comes after the init container',
+    pod({ initContainers: [sidecar, init] }),
+    runtime([sandbox()], [container(init, 'exited'), container(sidecar, 'exited')]),
+    { start: ['sidecar#1', 'main#0'] },
+  ],
+  [
+    'a sidecar that never came up holds the others back',
+    pod({ initContainers: [sidecar, init] }),
+    runtime([sandbox()], [container(sidecar, 'exited')]),
+    { start: ['sidecar#1'] },
+  ],
+  [
+    'a container with a policy of its own, in a pod that never restarts',
+    pod({ ...never, containers: [{ ...main, ...always }, other] }),
+    runtime([sandbox()], [container(main, 'exited'), container(other, 'exited')]),
+    { start: ['main#1'] },
+  ],
+  [
+    'a container that never restarts, in a pod that always does',
+    pod({ containers: [{ ...main, ...never }, other] }),
+    runtime([sandbox()], [container(main, 'exited', { exitCode: 1 }), container(other, 'exited')]),
+    { start: ['other#1'] },
+  ],
+  [
+    'an exit code that a rule names',
+    pod({ ...never, containers: [ruled] }),
+    runtime([sandbox()], [container(main, 'exited', { exitCode: 42 })]),
+    { start: ['main#1'] },
+  ],
+  [
+    'an exit code that no rule names',
+    pod({ ...always, containers: [ruled] }),
+    runtime([sandbox()], [container(main, 'exited', { exitCode: 1 })]),
+    { stopSandboxes: ['s0'], finished: true },
+  ],
+  [
+    'an init container that may not fail, in a pod that restarts',
+    pod({ initContainers: [{ ...init, ...never }] }),
+    runtime([sandbox()], [container(init, 'exited', { exitCode: 1 })]),
+    { stopSandboxes: ['s0'], finished: true },
+  ],
+  [
+    'the sandbox of a pod that never restarts is lost, but one of its containers does',
+    pod({ ...never, containers: [{ ...main, ...always }, other] }),
+    runtime([sandbox('not-ready')], [container(main, 'exited'), container(other, 'exited')]),
+    { sandbox: 1, stopSandboxes: ['s0'], start: ['main#1'] },
+  ],
+  [
+    'an ephemeral container starts also before the others may',
+    pod({ initContainers: [init], ephemeralContainers: [debug] }),
+    runtime([sandbox()], [container(init, 'running')]),
+    { start: ['debug#0'] },
+  ],
+  [
+    'an ephemeral container that ended stays so',
+    pod({ ephemeralContainers: [debug] }),
+    runtime([sandbox()], [container(main, 'running'), container(debug, 'exited', { exitCode: 1 })]),
+    {},
+  ],
+  [
+    'an ephemeral container waits for the sandbox',
+    pod({ ephemeralContainers: [debug] }),
+    runtime([], []),
+    { sandbox: 0, start: ['main#0'] },
+  ],
+  [
+    'an ephemeral container waits for its target',
+    pod({ ephemeralContainers: [{ ...debug, targetContainerName: 'main' }] }),
+    runtime([sandbox()], []),
+    { start: ['main#0'], waiting: ['debug'] },
+  ],
+  [
     'the pod has ended for good',
     pod({}, { phase: 'Failed' }),
     runtime([sandbox()], [container(main, 'running')]),
@@ -257,6 +342,12 @@ void t.test('a failed liveness probe ends the container with the grace of the pr
     { containerName: 'main', reason: 'LivenessProbe', gracePeriodSeconds: 3 },
   ]);
   t.strictSame(actions.startContainers, [], 'it is started once it has ended');
+});
+
+void t.test('an ephemeral container sees the processes of its target', async (t) => {
+  const wanted = pod({ ephemeralContainers: [{ ...debug, targetContainerName: 'main' }] });
+  const actions = decide(wanted, runtime([sandbox()], [container(main, 'running')]));
+  t.match(actions.startContainers, [{ restartCount: 0, targetContainerId: 'main-0' }]);
 });
 
 void t.test('a sidecar with a startup probe holds the others back until it succeeds', async (t) => {

@@ -3,7 +3,7 @@ import type { Container, Pod, PodSpec, PodStatus } from '../../../api/generated/
 import type { ContainerRuntimeState, PodRuntime } from '../../../kubelet/runtime-state/pod-runtime.js';
 import { buildStatusPatch } from '../../../kubelet/status/build-status-patch.js';
 import { computePodStatus } from '../../../kubelet/status/compute-pod-status.js';
-import type { PodStatusInput } from '../../../kubelet/status/compute-pod-status.js';
+import type { PodStatusInput } from '../../../kubelet/status/pod-status-input.js';
 
 const nowMs = Date.UTC(2026, 0, 1, 12);
 const now = '2026-01-01T12:00:00Z';
@@ -100,6 +100,18 @@ void t.test('phases', async (t) => {
   const ended = { state: 'exited', finishedAtMs: nowMs } as const;
   const never = pod({ restartPolicy: 'Never' });
   const onFailure = pod({ restartPolicy: 'OnFailure' });
+  const late = { reason: 'DeadlineExceeded', message: 'late' };
+  const sidecarPod = pod({
+    restartPolicy: 'Never',
+    initContainers: [{ name: 'sidecar', restartPolicy: 'Always' }],
+  });
+  const withSidecar = runtime(ended, { name: 'sidecar' });
+  const exitCodes = { operator: 'In', values: [42] };
+  const restartPolicyRules = [{ action: 'Restart', exitCodes }];
+  const ruledPod = pod({
+    containers: [{ name: 'main', restartPolicy: 'Never', restartPolicyRules }],
+    restartPolicy: 'Never',
+  });
   const phases: [string, PodStatus, string][] = [
     ['nothing yet', status(runtime()), 'Pending'],
     ['ended, restarts', status(runtime(ended)), 'Running'],
@@ -107,9 +119,17 @@ void t.test('phases', async (t) => {
     ['failed', status(runtime({ ...ended, exitCode: 1 }), { pod: never, ending: true }), 'Failed'],
     ['failed, tries again', status(runtime({ ...ended, exitCode: 1 }), { pod: onFailure }), 'Running'],
     ['an end is final', status(runtime({}), { previous: { phase: 'Failed' } }), 'Failed'],
+    ['the deadline, still running', status(runtime({}), { failure: late }), 'Running'],
+    ['the deadline', status(runtime(ended), { failure: late }), 'Failed'],
+    ['done, while the sidecar still runs', status(withSidecar, { pod: sidecarPod, ending: true }), 'Running'],
     [
-      'the deadline',
-      status(runtime({}), { failure: { reason: 'DeadlineExceeded', message: 'late' } }),
+      'failed, a rule of its own restarts it',
+      status(runtime({ ...ended, exitCode: 42 }), { pod: ruledPod }),
+      'Running',
+    ],
+    [
+      'failed, no rule restarts it',
+      status(runtime({ ...ended, exitCode: 1 }), { pod: ruledPod, ending: true }),
       'Failed',
     ],
   ];
@@ -214,4 +234,22 @@ void t.test('a patch holds what changed and nothing else', async (t) => {
     { podIP: 'b', podIPs: [{ ip: 'b' }] },
   );
   t.strictSame(moved, { podIP: 'b', podIPs: [{ ip: 'a', $patch: 'delete' }, { ip: 'b' }] });
+});
+
+void t.test('messages of containers share 12 KiB', async (t) => {
+  const containers = Array.from({ length: 6 }, (_, index) => ({ name: index === 0 ? 'main' : `c${index}` }));
+  const ended = { state: 'exited', exitCode: 1, message: 'x'.repeat(4096) } as const;
+  const result = status(runtime(ended), { pod: pod({ containers, restartPolicy: 'Never' }) });
+  t.equal(result.containerStatuses?.[0]?.state?.terminated?.message?.length, 2048);
+});
+
+void t.test('an ephemeral container is told of, and never ready', async (t) => {
+  const ephemeralContainers = [{ name: 'debugger', image: 'tools:1' }];
+  const result = status(runtime({}, { name: 'debugger' }), { pod: pod({ ephemeralContainers }) });
+  t.match(result.ephemeralContainerStatuses, [
+    { name: 'debugger', ready: false, state: { running: { startedAt: '2026-01-01T11:59:55Z' } } },
+  ]);
+  const lost = status(runtime({}), { pod: pod({ ephemeralContainers }), previous: result });
+  t.match(lost.ephemeralContainerStatuses, [{ state: { terminated: { reason: 'ContainerStatusUnknown' } } }]);
+  t.match(condition(result, 'Ready'), { status: 'True' });
 });
