@@ -1,5 +1,6 @@
 /** Reads the values of flags, the same way in every process. Each throws UsageError that names the flag. */
 import { readFileSync } from 'node:fs';
+import { parseDurationMs } from './duration.js';
 import { UsageError } from './usage-error.js';
 
 /** 0 lets the kernel choose. */
@@ -22,14 +23,11 @@ export function readWholeNumber(flag: string, text: string): number {
   return Number(text);
 }
 
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
 /** Milliseconds of a duration as Go writes it: `40s`, `1m30s`, `500ms`. */
 export function readDurationMs(flag: string, text: string): number {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
-  if (parts.length === 0 || parts.map((part) => part[0]).join('') !== text)
-    throw new UsageError(`${flag}: "${text}" is not a duration such as 40s or 1m30s`);
-  return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (unitMs[unit ?? ''] ?? 0), 0);
+  const ms = parseDurationMs(text);
+  if (ms === undefined) throw new UsageError(`${flag}: "${text}" is not a duration such as 40s or 1m30s`);
+  return ms;
 }
 
 /** The text of the file that the flag names. */

@@ -15,11 +15,11 @@ import { sleep } from '../common/clock.js';
 import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
 import type { CgroupManager } from './containers/cgroups.js';
-import type { ClusterDns } from './containers/dns-config.js';
+import type { KubeletConfiguration } from './config/kubelet-configuration.js';
 import { UserNamespaces } from './containers/user-namespaces.js';
 import type { ContainerRuntime, RuntimeVersion } from './cri/runtime.js';
-import { ImageManager } from './images/image-manager.js';
-import { nodeAllocatable } from './node/compute-node-status.js';
+import { ImageManager, parallelPulls } from './images/image-manager.js';
+import { maxPodsOf, nodeAllocatable } from './node/compute-node-status.js';
 import { readMachineFacts } from './node/machine-facts.js';
 import type { MachineFacts } from './node/machine-facts.js';
 import { NodeAgent } from './node/node-agent.js';
@@ -45,18 +45,10 @@ export interface KubeletSettings {
   readonly nodeName: string;
   readonly nodeIp: string;
   readonly rootDir: string;
-  readonly podLogsDir: string;
-  readonly maxPods: number;
-  readonly seccompDefault: boolean;
   readonly network: NetworkConfigOptions;
-  readonly dns: ClusterDns;
-  readonly server: {
-    readonly host: string;
-    readonly port: number;
-    readonly cert: string;
-    readonly key: string;
-    readonly clientCa: string;
-  };
+  /** PEM texts of the server's certificate and key, and of the authorities of clients. */
+  readonly certificates: { readonly cert: string; readonly key: string; readonly clientCa: string };
+  readonly configuration: KubeletConfiguration;
 }
 
 export interface KubeletParts {
@@ -97,7 +89,8 @@ export async function runKubelet(
   const assembled = assemble(settings, parts, machine, version, serviceInformer, running);
   const { podServices, workers } = assembled;
   const server = await startKubeletServer({
-    ...settings.server,
+    ...settings.certificates,
+    configuration: settings.configuration,
     lookup: new PodLookup({ pods: () => workers.pods(), runtimeState: podServices.runtimeState }),
     runtime,
     metrics: parts.metrics,
@@ -113,7 +106,7 @@ export async function runKubelet(
     nodeName: settings.nodeName,
     nodeIp: settings.nodeIp,
     port: server.port,
-    maxPods: settings.maxPods,
+    configuration: settings.configuration,
     rootDir: settings.rootDir,
     network: settings.network,
     clock,
@@ -156,8 +149,8 @@ function assemble(
   signal: AbortSignal,
 ): Assembled {
   const { client, runtime, recorder, clock, log, cgroups, gate, mounter } = parts;
-  const { nodeName, nodeIp } = settings;
-  const folders = new PodFolders(settings);
+  const { nodeName, nodeIp, rootDir, configuration } = settings;
+  const folders = new PodFolders({ rootDir, podLogsDir: configuration.podLogsDir });
   const runtimeState = new RuntimeState({
     runtime,
     clock,
@@ -203,27 +196,33 @@ function assemble(
       name: nodeName,
       ip: nodeIp,
       memoryBytes: machine.memoryBytes,
-      allocatable: nodeAllocatable({ machine, maxPods: settings.maxPods }),
+      allocatable: nodeAllocatable({ machine, maxPods: maxPodsOf(configuration, machine.cpuCount) }),
       runtimeName: version.runtimeName,
       security: {
         seccompFolder: join(settings.rootDir, 'seccomp'),
-        seccompDefault: settings.seccompDefault,
+        seccompDefault: configuration.seccompDefault,
       },
     },
     runtime,
     runtimeState,
-    images: new ImageManager({ runtime, recorder, clock, signal }),
+    images: new ImageManager({
+      runtime,
+      recorder,
+      clock,
+      signal,
+      maxParallelPulls: parallelPulls(configuration),
+    }),
     volumes,
     folders,
     cgroups,
-    userNamespaces: new UserNamespaces(folders, settings.maxPods),
+    userNamespaces: new UserNamespaces(folders, maxPodsOf(configuration, machine.cpuCount)),
     objects,
     tokens,
     listServices: async (until) => {
       if (!serviceInformer.synced) await serviceInformer.whenSynced(until);
       return serviceInformer.list();
     },
-    dns: settings.dns,
+    dns: { servers: configuration.clusterDNS, domain: configuration.clusterDomain },
     probes,
     statuses: new StatusManager({ pods: podClient, clock, log, signal }),
     gate,

@@ -10,14 +10,19 @@ import { runComponent, serveHealth } from '../common/component.js';
 import type { ComponentContext } from '../common/component.js';
 import { createCgroupManager } from './containers/cgroups.js';
 import { GrpcRuntime } from './cri/grpc-runtime.js';
-import { declareFlags, settingsOf } from './flags.js';
+import { configurationOf, declareFlags, settingsOf } from './flags.js';
 import type { KubeletFlags } from './flags.js';
+import { checkMachine } from './config/check-machine.js';
 import { runKubelet } from './kubelet.js';
 import { openGate } from './startup/gate.js';
 import { systemMounter } from './volumes/mounter.js';
 
 async function run(flags: KubeletFlags, { log, signal, metrics }: ComponentContext): Promise<void> {
-  const settings = settingsOf(flags);
+  const { configuration, warnings } = configurationOf(flags);
+  const settings = settingsOf(flags, configuration);
+  const cgroups = createCgroupManager({ root: configuration.cgroupRoot });
+  await checkMachine(configuration, cgroups.version);
+  for (const warning of warnings) log.warn('a key of the configuration has no effect', { warning });
   const client = createRestClient({
     connection: { kubeconfig: flags.kubeconfig },
     userAgent: 'knarr-kubelet',
@@ -25,10 +30,10 @@ async function run(flags: KubeletFlags, { log, signal, metrics }: ComponentConte
   });
   const informers = createInformerFactory({ client, log });
   const broadcaster = createEventBroadcaster({ client, log });
-  const runtime = new GrpcRuntime(flags.containerRuntimeEndpoint);
+  const runtime = new GrpcRuntime(configuration.containerRuntimeEndpoint);
   const health = await serveHealth({
-    host: flags.healthzBindAddress,
-    port: flags.healthzPort,
+    host: configuration.healthzBindAddress,
+    port: configuration.healthzPort,
     metrics,
     ready: {
       apiserver: async () => {
@@ -50,7 +55,7 @@ async function run(flags: KubeletFlags, { log, signal, metrics }: ComponentConte
       informers,
       recorder: broadcaster.recorder('kubelet', settings.nodeName),
       runtime,
-      cgroups: createCgroupManager({ root: flags.cgroupRoot }),
+      cgroups,
       mounter: systemMounter,
       gate: openGate,
       clock: systemClock,

@@ -9,6 +9,7 @@ import type { Container, Pod } from '../../api/generated/core-v1.js';
 import type { EventRecorder } from '../../client/types.js';
 import { backoffDelayMs } from '../../common/backoff.js';
 import type { Clock } from '../../common/clock.js';
+import type { KubeletConfiguration } from '../config/kubelet-configuration.js';
 import { isCriError } from '../cri/runtime.js';
 import { unlessAborted } from '../sync/unless-aborted.js';
 import type { ContainerRuntime, RuntimeImage } from '../cri/runtime.js';
@@ -21,7 +22,12 @@ export interface ImageManagerOptions {
   readonly clock: Clock;
   /** Aborts pulls under way when the kubelet stops. */
   readonly signal: AbortSignal;
-  readonly maxParallelPulls?: number;
+  readonly maxParallelPulls: number;
+}
+
+/** How many images may be pulled at a time. */
+export function parallelPulls({ serializeImagePulls, maxParallelImagePulls }: KubeletConfiguration): number {
+  return serializeImagePulls ? 1 : (maxParallelImagePulls ?? Infinity);
 }
 
 /** How long an image that was seen is believed to be there, in milliseconds. */
@@ -133,7 +139,7 @@ export class ImageManager {
 
   async #pull(name: string): Promise<RuntimeImage> {
     const { runtime, signal, maxParallelPulls } = this.#options;
-    while (this.#pulling >= (maxParallelPulls ?? 5)) {
+    while (this.#pulling >= maxParallelPulls) {
       await new Promise<void>((resolve) => this.#waiters.push(resolve));
     }
     this.#pulling++;

@@ -2,6 +2,7 @@
 import type { ContainerImage, NodeCondition, NodeStatus } from '../../api/generated/core-v1.js';
 import { findCondition } from '../../api/pod-helpers.js';
 import { quantityFromBytes } from '../../api/quantity.js';
+import type { KubeletConfiguration } from '../config/kubelet-configuration.js';
 import type { RuntimeCondition, RuntimeFeatures, RuntimeImage, RuntimeVersion } from '../cri/runtime.js';
 import type { MachineFacts, Pressure } from './machine-facts.js';
 
@@ -10,12 +11,17 @@ const mebibyte = 1024 * 1024;
 export const memoryReserveBytes = 100 * mebibyte;
 /** Less free storage than this, or than 5 % where that is less, is pressure. */
 const storageReserveBytes = 1024 * mebibyte;
-/** A Node's status names so many images at most, the largest. */
-const maxImages = 50;
-
 export interface CapacityInput {
   readonly machine: MachineFacts;
   readonly maxPods: number;
+}
+
+/** How many pods may run here: `maxPods`, or `podsPerCore` for each core where that is less. */
+export function maxPodsOf(
+  { maxPods, podsPerCore }: Pick<KubeletConfiguration, 'maxPods' | 'podsPerCore'>,
+  cpuCount: number,
+): number {
+  return podsPerCore === 0 ? maxPods : Math.min(maxPods, podsPerCore * cpuCount);
 }
 
 export function nodeCapacity({ machine, maxPods }: CapacityInput): Record<string, string> {
@@ -51,6 +57,8 @@ export interface NodeStatusInput extends CapacityInput {
   /** What the runtime reports, or why it cannot. */
   readonly runtime: readonly RuntimeCondition[] | { readonly unreachable: string };
   readonly images: readonly RuntimeImage[];
+  /** The status names so many images at most, the largest; -1: all. */
+  readonly maxImages: number;
   /** Undefined until the runtime was asked. */
   readonly features: RuntimeFeatures | undefined;
   readonly previous: readonly NodeCondition[] | undefined;
@@ -71,7 +79,7 @@ export function computeNodeStatus(input: NodeStatusInput): NodeStatus {
       ...input.machine.info,
       containerRuntimeVersion: `${input.version.runtimeName}://${input.version.runtimeVersion}`,
     },
-    images: describeImages(input.images),
+    images: describeImages(input.images, input.maxImages),
     ...(input.features === undefined ? {} : describeFeatures(input.features)),
   };
 }
@@ -87,10 +95,10 @@ function describeFeatures(features: RuntimeFeatures): Pick<NodeStatus, 'features
   };
 }
 
-function describeImages(images: readonly RuntimeImage[]): ContainerImage[] {
+function describeImages(images: readonly RuntimeImage[], maxImages: number): ContainerImage[] {
   return [...images]
     .sort((a, b) => b.sizeBytes - a.sizeBytes || (a.id < b.id ? -1 : 1))
-    .slice(0, maxImages)
+    .slice(0, maxImages < 0 ? undefined : maxImages)
     .map(({ repoDigests, repoTags, sizeBytes }) => ({
       names: [...repoDigests, ...repoTags].slice(0, 5),
       sizeBytes,

@@ -2,8 +2,8 @@
  * This machine as a Node: registers it, gives its network to the runtime, and reports how it is.
  *
  * On the way to Ready nothing waits for a timer that is longer than it must be: the pod CIDR arrives by watch, and the
- * runtime is asked every 50 ms only while it takes up the new network configuration. Afterwards: a Lease every 10 s, a
- * look at runtime and machine at the same pace, a status when something changed or every 5 minutes. While the runtime is
+ * runtime is asked every 50 ms only while it takes up the new network configuration. Afterwards a Lease,
+ * looks at runtime and machine, and a status when something changed, as often as the configuration says. While the runtime is
  * not well, a look every second; a silence that a restart explains is not reported, because its containers run on.
  */
 import type { Node, NodeStatus } from '../../api/generated/core-v1.js';
@@ -15,8 +15,9 @@ import { sleep } from '../../common/clock.js';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import { isAborted } from '../../client/is-aborted.js';
+import type { KubeletConfiguration } from '../config/kubelet-configuration.js';
 import type { ContainerRuntime, RuntimeFeatures, RuntimeImage, RuntimeVersion } from '../cri/runtime.js';
-import { computeNodeStatus, isBriefSilence, problemOf } from './compute-node-status.js';
+import { computeNodeStatus, isBriefSilence, maxPodsOf, problemOf } from './compute-node-status.js';
 import type { NodeStatusInput } from './compute-node-status.js';
 import { readPressure } from './machine-facts.js';
 import type { MachineFacts } from './machine-facts.js';
@@ -34,7 +35,7 @@ export interface NodeAgentOptions {
   readonly nodeName: string;
   readonly nodeIp: string;
   readonly port: number;
-  readonly maxPods: number;
+  readonly configuration: KubeletConfiguration;
   readonly rootDir: string;
   readonly network: NetworkConfigOptions;
   readonly clock: Clock;
@@ -42,8 +43,6 @@ export interface NodeAgentOptions {
 }
 
 const intervals = {
-  heartbeatMs: 10_000,
-  statusMs: 300_000,
   untilReadyMs: 50,
   readySoonMs: 10_000,
   notReadyMs: 1000,
@@ -68,13 +67,14 @@ export class NodeAgent {
   constructor(options: NodeAgentOptions) {
     this.#options = options;
     this.#nodes = options.client.resource(nodes);
+    const { nodeLeaseDurationSeconds: durationSeconds } = options.configuration;
     const node = { name: options.nodeName, uid: () => this.#uid };
-    this.#lease = new NodeLease(options.client, options.clock, node);
+    this.#lease = new NodeLease(options.client, options.clock, { ...node, durationSeconds });
   }
 
   /** Reports until the signal aborts. Does not unregister: the Node outlives its kubelet. */
   async run(signal: AbortSignal): Promise<void> {
-    const { node, clock, log } = this.#options;
+    const { node, clock, log, configuration } = this.#options;
     const unsubscribe = node.addHandler({
       onAdd: (object) => {
         this.#seeNode(object);
@@ -96,7 +96,11 @@ export class NodeAgent {
         if (this.#uid === undefined) await this.#register();
         const ready = await this.#report();
         const soon = !ready && clock.monotonicMs() < this.#readySoonUntilMs;
-        delayMs = ready ? intervals.heartbeatMs : soon ? intervals.untilReadyMs : intervals.notReadyMs;
+        delayMs = ready
+          ? configuration.nodeStatusUpdateFrequencyMs
+          : soon
+            ? intervals.untilReadyMs
+            : intervals.notReadyMs;
         failures = 0;
       } catch (error) {
         if (failures === 0) log.warn('the node could not report its status, will try again', { err: error });
@@ -109,10 +113,12 @@ export class NodeAgent {
   }
 
   async #heartbeat(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock, log, configuration } = this.#options;
+    // A quarter of its duration, as in Kubernetes: three renewals may fail.
+    const intervalMs = (configuration.nodeLeaseDurationSeconds * 1000) / 4;
     let failures = 0;
     while (!isAborted(signal)) {
-      let delayMs: number = intervals.heartbeatMs;
+      let delayMs = intervalMs;
       try {
         await this.#lease.renew();
         failures = 0;
@@ -134,7 +140,8 @@ export class NodeAgent {
   }
 
   async #register(): Promise<void> {
-    const { nodeName, machine, log } = this.#options;
+    const { nodeName, machine, log, configuration } = this.#options;
+    const { registerWithTaints: taints, providerID } = configuration;
     const labels = {
       'kubernetes.io/hostname': nodeName,
       'kubernetes.io/os': 'linux',
@@ -148,7 +155,10 @@ export class NodeAgent {
         apiVersion: 'v1',
         kind: 'Node',
         metadata: { name: nodeName, labels },
-        spec: {},
+        spec: {
+          ...(taints.length === 0 ? {} : { taints: [...taints] }),
+          ...(providerID === '' ? {} : { providerID }),
+        },
         status,
       });
       log.info('registered the node', { node: nodeName });
@@ -166,10 +176,10 @@ export class NodeAgent {
 
   /** Publishes what changed; answers whether the node is ready. */
   async #report(): Promise<boolean> {
-    const { clock, log, nodeName, network } = this.#options;
+    const { clock, log, nodeName, network, configuration } = this.#options;
     if (this.#podCidr !== undefined && (await writeNetworkConfig(this.#podCidr, network)))
       log.info('wrote the network configuration', { podCidr: this.#podCidr });
-    const isDue = clock.monotonicMs() - this.#writtenAtMs >= intervals.statusMs;
+    const isDue = clock.monotonicMs() - this.#writtenAtMs >= configuration.nodeStatusReportFrequencyMs;
     const { status, ready } = await this.#compute(isDue);
     const wasReady = isReady(this.#written);
     const silentMs =
@@ -185,13 +195,15 @@ export class NodeAgent {
   }
 
   async #compute(withImages = false): Promise<{ status: NodeStatus; ready: boolean }> {
-    const { runtime, clock, rootDir } = this.#options;
+    const { runtime, clock, rootDir, configuration, machine } = this.#options;
     const [conditions, pressure] = await Promise.all([this.#askRuntime(), readPressure(rootDir)]);
     const problem = problemOf(conditions);
     if (withImages && problem === undefined)
       [this.#images, this.#features] = await Promise.all([runtime.listImages(), runtime.features()]);
     const status = computeNodeStatus({
       ...this.#options,
+      maxPods: maxPodsOf(configuration, machine.cpuCount),
+      maxImages: configuration.nodeStatusMaxImages,
       pressure,
       runtime: conditions,
       images: this.#images,

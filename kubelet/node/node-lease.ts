@@ -1,4 +1,4 @@
-/** The heartbeat: a Lease in `kube-node-lease` that is renewed every 10 seconds. */
+/** The heartbeat: a Lease in `kube-node-lease` that is renewed again and again. */
 import type { Lease } from '../../api/generated/coordination-v1.js';
 import { leases } from '../../api/resources.js';
 import { isStatusError } from '../../api/status-error.js';
@@ -6,18 +6,19 @@ import type { ApiClient, ResourceClient } from '../../client/types.js';
 import type { Clock } from '../../common/clock.js';
 
 export const leaseNamespace = 'kube-node-lease';
-const leaseDurationSeconds = 40;
+
+export interface LeaseHolder {
+  readonly name: string;
+  readonly uid: () => string | undefined;
+  readonly durationSeconds: number;
+}
 
 export class NodeLease {
   readonly #leases: ResourceClient<Lease>;
   readonly #clock: Clock;
-  readonly #node: { readonly name: string; readonly uid: () => string | undefined };
+  readonly #node: LeaseHolder;
 
-  constructor(
-    client: ApiClient,
-    clock: Clock,
-    node: { readonly name: string; readonly uid: () => string | undefined },
-  ) {
+  constructor(client: ApiClient, clock: Clock, node: LeaseHolder) {
     this.#leases = client.resource(leases);
     this.#clock = clock;
     this.#node = node;
@@ -25,7 +26,7 @@ export class NodeLease {
 
   /** Renews the lease, or makes it. Rejects with StatusError. */
   async renew(): Promise<void> {
-    const { name } = this.#node;
+    const { name, durationSeconds: leaseDurationSeconds } = this.#node;
     const renewTime = new Date(this.#clock.now()).toISOString().replace('Z', '000Z');
     const spec = { holderIdentity: name, leaseDurationSeconds, renewTime };
     try {

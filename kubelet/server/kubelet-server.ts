@@ -13,6 +13,8 @@ import { TLSSocket } from 'node:tls';
 import type { Registry } from 'prom-client';
 import { UsageError } from '../../common/component.js';
 import type { Logger } from '../../common/log.js';
+import { encodeConfiguration } from '../config/decode-configuration.js';
+import type { KubeletConfiguration } from '../config/kubelet-configuration.js';
 import type { ContainerRuntime } from '../cri/runtime.js';
 import { serveContainerLogs } from './serve-container-logs.js';
 import { HttpError } from './pod-lookup.js';
@@ -20,8 +22,7 @@ import type { PodLookup } from './pod-lookup.js';
 import { answerUpgrade, tunnelUpgrade } from './stream-tunnel.js';
 
 export interface KubeletServerOptions {
-  readonly host: string;
-  readonly port: number;
+  readonly configuration: KubeletConfiguration;
   readonly cert: string;
   readonly key: string;
   readonly clientCa: string;
@@ -39,8 +40,13 @@ export interface KubeletServer {
 
 /** Rejects with UsageError when the port is taken. */
 export async function startKubeletServer(options: KubeletServerOptions): Promise<KubeletServer> {
-  const { cert, key, clientCa, log } = options;
-  const server = createServer({ cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: false });
+  const { cert, key, clientCa, log, configuration } = options;
+  const minVersion = configuration.tlsMinVersion === 'VersionTLS13' ? 'TLSv1.3' : 'TLSv1.2';
+  const server = createServer({
+    ...{ cert, key, ca: clientCa, minVersion },
+    requestCert: true,
+    rejectUnauthorized: false,
+  });
   const upgraded = new Set<Duplex>();
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     respond(options, request, response).catch((error: unknown) => {
@@ -72,7 +78,8 @@ export async function startKubeletServer(options: KubeletServerOptions): Promise
   };
 }
 
-function listen(server: Server, { host, port }: KubeletServerOptions): Promise<void> {
+function listen(server: Server, { configuration }: KubeletServerOptions): Promise<void> {
+  const { address: host, port } = configuration;
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const taken = `port ${port} is in use: end the process that holds it, or choose another with --port`;
@@ -91,6 +98,12 @@ function authorize(socket: unknown): void {
     ? organizations.includes('system:masters')
     : organizations === 'system:masters';
   if (!isMember) throw new HttpError(403, 'Forbidden: the client is not in the group system:masters');
+}
+
+/** Logs, exec, attach and port-forward can be switched off as a whole. */
+function checkDebugging({ enableDebuggingHandlers }: KubeletConfiguration): void {
+  if (!enableDebuggingHandlers)
+    throw new HttpError(405, 'Debug endpoints are disabled: enableDebuggingHandlers is false on this node.');
 }
 
 async function respond(
@@ -114,11 +127,18 @@ async function respond(
       response.end(JSON.stringify(list));
       return;
     }
+    case 'configz': {
+      const configuration = { kubeletconfig: encodeConfiguration(options.configuration) };
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(configuration));
+      return;
+    }
     case 'metrics':
       response.setHeader('content-type', options.metrics.contentType);
       response.end(await options.metrics.metrics());
       return;
     case 'containerLogs':
+      checkDebugging(options.configuration);
       await serveContainerLogs(options.lookup, rest, url.searchParams, response);
       return;
     case 'exec':
@@ -148,6 +168,7 @@ async function upgrade(
   head: Buffer,
 ): Promise<void> {
   authorize(request.socket);
+  checkDebugging(options.configuration);
   const { lookup, runtime } = options;
   const url = new URL(request.url ?? '/', 'https://kubelet');
   const [verb = '', namespace = '', name = '', ...rest] = url.pathname

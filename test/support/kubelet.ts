@@ -14,6 +14,7 @@ import type { ApiClient } from '../../client/types.js';
 import { systemClock } from '../../common/clock.js';
 import { createLogger } from '../../common/log.js';
 import type { LogLevel } from '../../common/log.js';
+import { decodeConfiguration } from '../../kubelet/config/decode-configuration.js';
 import type { CgroupManager } from '../../kubelet/containers/cgroups.js';
 import type { ContainerRuntime } from '../../kubelet/cri/runtime.js';
 import { runKubelet } from '../../kubelet/kubelet.js';
@@ -31,6 +32,8 @@ export interface TestKubeletOptions {
   readonly mounter?: Mounter;
   readonly gate?: KubeletParts['gate'];
   readonly logLevel?: LogLevel;
+  /** Keys of KubeletConfiguration as in a file. */
+  readonly configuration?: Readonly<Record<string, unknown>>;
 }
 
 /** Remembers mounts, makes none. */
@@ -98,17 +101,11 @@ export class TestNode {
       nodeName: 'node-1',
       nodeIp: '127.0.0.1',
       rootDir: this.rootDir,
-      podLogsDir: this.podLogsDir,
-      maxPods: 110,
-      seccompDefault: false,
       network: { confDir: join(this.folder, 'cni'), dataDir: join(this.folder, 'ipam'), bridge: 'knarr0' },
-      dns: { servers: [], domain: 'cluster.local' },
-      server: {
-        host: '127.0.0.1',
-        port: 0,
-        cert: server.certificate,
-        key: server.privateKey,
-        clientCa: this.pki.authority,
+      certificates: { cert: server.certificate, key: server.privateKey, clientCa: this.pki.authority },
+      configuration: {
+        ...decodeConfiguration(this.#options.configuration ?? {}).configuration,
+        ...{ address: '127.0.0.1', port: 0, podLogsDir: this.podLogsDir },
       },
     };
     const parts: KubeletParts = {
