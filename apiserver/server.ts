@@ -8,6 +8,7 @@ import { loadSchema } from '../api/schema/load.js';
 import { StatusError } from '../api/status-error.js';
 import type { Clock } from '../common/clock.js';
 import { systemClock } from '../common/clock.js';
+import { healthObserverOf } from '../common/component-metrics.js';
 import type { Logger } from '../common/log.js';
 import { Aggregator } from './aggregation/aggregator.js';
 import type { ProxyCertificate } from './aggregation/backend.js';
@@ -308,6 +309,7 @@ function createDispatcher(
     openId: new OpenIdHandler(parts.tokens, serverAddress),
     openApi: new OpenApiHandler(schema, resources),
     health: new HealthHandler({
+      observe: healthObserverOf(parts.metrics.registry),
       live: {},
       ready: {
         store: () => checkStore(options.store),

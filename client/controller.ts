@@ -23,6 +23,7 @@ import type { KubernetesObject } from '../api/objects.js';
 import { isStatusError } from '../api/status-error.js';
 import type { Informer } from './types.js';
 import { WorkQueue } from './work-queue.js';
+import type { WorkQueueMetrics } from './work-queue-metrics.js';
 
 /** An error that a retry cannot mend: wrong input, a missing flag. */
 export class TerminalError extends Error {
@@ -55,6 +56,10 @@ export interface ControllerOptions {
   readonly concurrency?: number;
   readonly clock?: Clock;
   readonly backoff?: BackoffOptions;
+  /** Where the queue shows itself. */
+  readonly queueMetrics?: WorkQueueMetrics;
+  /** Under this name; that of the controller unless told. */
+  readonly queueName?: string;
 }
 
 export interface Controller {
@@ -100,6 +105,9 @@ export function createController(options: ControllerOptions): Controller {
   const queue = new WorkQueue({
     clock,
     ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
+    ...(options.queueMetrics === undefined
+      ? {}
+      : { shownAs: { name: options.queueName ?? options.name, metrics: options.queueMetrics } }),
   });
 
   async function reconcileOnce(key: string, signal: AbortSignal): Promise<void> {

@@ -8,8 +8,9 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Command } from 'commander';
-import { collectDefaultMetrics, Registry } from 'prom-client';
-import type { HealthChecks } from './health-checks.js';
+import { Registry } from 'prom-client';
+import { healthObserverOf, registerProcessMetrics } from './component-metrics.js';
+import type { HealthChecks, HealthObserver } from './health-checks.js';
 import { answerHealth } from './health-checks.js';
 import { createLogger } from './log.js';
 import type { Logger, LogLevel } from './log.js';
@@ -47,8 +48,7 @@ export async function runComponent<Flags>(definition: ComponentDefinition<Flags>
   const log = createLogger(definition.name, flags.logLevel);
   const abort = new AbortController();
   const metrics = new Registry();
-  // prom-client samples the event loop's delay with a timer of 10 ms, which costs half a percent of a core at rest.
-  collectDefaultMetrics({ register: metrics, eventLoopMonitoringPrecision: 5_000 });
+  registerProcessMetrics(metrics);
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, () => {
       log.info('stopping', { signal: name });
@@ -84,8 +84,9 @@ export interface HealthServerOptions {
 
 /** Serves /healthz, /livez, /readyz, each check of them by name, and /metrics. Close the returned server to stop. */
 export async function serveHealth(options: HealthServerOptions): Promise<Server> {
+  const observe = healthObserverOf(options.metrics);
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
-    void respondHealth(request, response, options);
+    void respondHealth(request, response, options, observe);
   };
   const server =
     options.tls === undefined ? createHttpServer(answer) : createHttpsServer(options.tls, answer);
@@ -108,6 +109,7 @@ async function respondHealth(
   request: IncomingMessage,
   response: ServerResponse,
   options: HealthServerOptions,
+  observe: HealthObserver,
 ): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://localhost');
   if (url.pathname === '/metrics') {
@@ -115,9 +117,8 @@ async function respondHealth(
     response.end(await options.metrics.metrics());
     return;
   }
-  const answer = await answerHealth(url.pathname, url.searchParams, (endpoint) =>
-    endpoint === 'readyz' ? options.ready : {},
-  );
+  const checksOf = (endpoint: string): HealthChecks => (endpoint === 'readyz' ? options.ready : {});
+  const answer = await answerHealth(url.pathname, url.searchParams, checksOf, observe);
   if (answer === undefined) {
     response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found\n');
     return;

@@ -4,6 +4,9 @@
 export type HealthCheck = () => Promise<void> | void;
 export type HealthChecks = Readonly<Record<string, HealthCheck>>;
 
+/** Told what each check said that was run for an endpoint. */
+export type HealthObserver = (endpoint: string, check: string, fine: boolean) => void;
+
 export interface HealthAnswer {
   readonly status: 200 | 500;
   readonly text: string;
@@ -19,11 +22,12 @@ export async function answerHealth(
   path: string,
   query: URLSearchParams,
   checksOf: (endpoint: string) => HealthChecks,
+  observe: HealthObserver = () => undefined,
 ): Promise<HealthAnswer | undefined> {
   const [, endpoint = '', name = '', ...rest] = path.split('/');
   if (!endpoints.has(endpoint) || rest.length > 0) return undefined;
   const checks: HealthChecks = { ping: () => undefined, ...checksOf(endpoint) };
-  if (name !== '') return answerOne(name, checks);
+  if (name !== '') return answerOne(endpoint, name, checks, observe);
   const lines: string[] = [];
   let healthy = true;
   const excluded = new Set(query.getAll('exclude').filter((one) => one !== ''));
@@ -33,6 +37,7 @@ export async function answerHealth(
       continue;
     }
     const problem = await problemOf(run);
+    observe(endpoint, check, problem === undefined);
     if (problem !== undefined) healthy = false;
     lines.push(problem === undefined ? `[+]${check} ok` : `[-]${check} failed: ${problem}`);
   }
@@ -45,10 +50,16 @@ export async function answerHealth(
   return { status: healthy ? 200 : 500, text: `${lines.join('\n')}\n` };
 }
 
-async function answerOne(name: string, checks: HealthChecks): Promise<HealthAnswer | undefined> {
+async function answerOne(
+  endpoint: string,
+  name: string,
+  checks: HealthChecks,
+  observe: HealthObserver,
+): Promise<HealthAnswer | undefined> {
   const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
   if (check === undefined) return undefined;
   const problem = await problemOf(check);
+  observe(endpoint, name, problem === undefined);
   return problem === undefined
     ? { status: 200, text: 'ok' }
     : { status: 500, text: `internal server error: ${problem}\n` };

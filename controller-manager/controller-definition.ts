@@ -4,9 +4,11 @@
  * A controller lives in `controllers/<name>/`: a pure file that decides, a thin loop that reads caches, calls it
  * and writes, and `controller.ts` that exports its {@link ControllerDefinition}. docs/add-a-controller.md shows how.
  */
+import type { Registry } from 'prom-client';
 import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
 import type { ApiClient, EventRecorder, InformerFactory } from '../client/types.js';
+import type { WorkQueueMetrics } from '../client/work-queue-metrics.js';
 
 /** Settings from the command line that concern controllers. Addresses in CIDR notation, times in milliseconds. */
 export interface ControllerManagerSettings {
@@ -29,6 +31,10 @@ export interface ControllerContext {
   readonly clock: Clock;
   readonly random: () => number;
   readonly settings: ControllerManagerSettings;
+  /** For figures of its own. */
+  readonly metrics: Registry;
+  /** For `createController`: the controller's queue on /metrics. */
+  readonly queueMetrics: WorkQueueMetrics;
   /** A recorder whose Events name `<component>` as their source, `replicaset-controller` for example. */
   readonly eventRecorder: (component: string) => EventRecorder;
 }

@@ -43,7 +43,7 @@ async function run(flags: ControllerManagerFlags, context: ComponentContext): Pr
   const work = async (until: AbortSignal): Promise<void> => {
     working = true;
     log.info('running', { controllers: definitions.map(({ name }) => name) });
-    await runControllers({ client, definitions, settings, log }, until);
+    await runControllers({ client, definitions, settings, log, metrics: context.metrics }, until);
   };
   try {
     await waitForServer({ client, log, signal });

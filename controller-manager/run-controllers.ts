@@ -1,13 +1,16 @@
 /** Puts client, informers, events and the chosen controllers together and runs them until the signal aborts. */
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
+import { Registry } from 'prom-client';
 import type { Clock } from '../common/clock.js';
 import { systemClock } from '../common/clock.js';
+import { gaugeFamily } from '../common/metric-cells.js';
 import { UsageError } from '../common/usage-error.js';
 import type { Logger } from '../common/log.js';
 import { createEventBroadcaster } from '../client/event-recorder.js';
 import { createInformerFactory } from '../client/informer.js';
 import type { ApiClient } from '../client/types.js';
+import { createWorkQueueMetrics } from '../client/work-queue-metrics.js';
 import type { ControllerDefinition, ControllerManagerSettings } from './controller-definition.js';
 
 export interface RunControllersOptions {
@@ -15,6 +18,8 @@ export interface RunControllersOptions {
   readonly definitions: readonly ControllerDefinition[];
   readonly settings: ControllerManagerSettings;
   readonly log: Logger;
+  /** What the controllers show of themselves; nobody sees it unless told. */
+  readonly metrics?: Registry;
   readonly clock?: Clock;
   readonly random?: () => number;
 }
@@ -24,12 +29,20 @@ export interface RunControllersOptions {
  * half a controller manager would look healthy and not be.
  */
 export async function runControllers(options: RunControllersOptions, signal: AbortSignal): Promise<void> {
-  const { client, log, clock = systemClock, random = Math.random } = options;
+  const { client, log, metrics = new Registry(), clock = systemClock, random = Math.random } = options;
   const informers = createInformerFactory({ client, log, clock, random });
   const broadcaster = createEventBroadcaster({ client, log, clock });
   const eventRecorder = (component: string) => broadcaster.recorder(component, hostname());
-  const context = { client, informers, log, clock, random, settings: options.settings, eventRecorder };
+  const { settings } = options;
+  const queueMetrics = createWorkQueueMetrics(metrics);
+  const context = { client, informers, log, clock, random, settings, metrics, queueMetrics, eventRecorder };
   const controllers = options.definitions.map((definition) => definition.create(context));
+  const running = gaugeFamily(metrics, {
+    name: 'running_managed_controllers',
+    help: 'Controllers that run in this process.',
+    labelNames: ['name', 'manager'],
+  });
+  for (const { name } of options.definitions) running.with(name, 'kube-controller-manager').set(1);
   const stop = new AbortController();
   setMaxListeners(0, stop.signal);
   const stopAll = (): void => {

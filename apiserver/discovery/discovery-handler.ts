@@ -5,7 +5,7 @@ import type { Exchange } from '../http/exchange.js';
 import { parseAccept } from '../http/negotiation.js';
 import { jsonType, respondJson } from '../http/respond.js';
 import { aggregatedDiscovery, apiGroup, apiGroupList, resourceList } from './resource-lists.js';
-import { versionInfo } from './version.js';
+import { versionInfo } from '../../common/version.js';
 
 export interface DiscoveryOptions {
   /** What is served now: the same list until that changes. */

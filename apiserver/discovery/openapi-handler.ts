@@ -5,7 +5,7 @@ import type { Schema } from '../../api/schema/model.js';
 import type { ResourceTable } from '../handlers/context.js';
 import { sendBytes } from '../http/compression.js';
 import type { Exchange } from '../http/exchange.js';
-import { gitVersion } from './version.js';
+import { gitVersion } from '../../common/version.js';
 
 export class OpenApiHandler {
   readonly #schema: Schema;

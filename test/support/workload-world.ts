@@ -2,6 +2,7 @@
  * Controllers of the controller manager on the in-memory client, with a small kubelet that makes every Pod ready, and
  * with ways to make the server refuse, lose answers, or show Pods late.
  */
+import { Registry } from 'prom-client';
 import { systemClock } from '../../common/clock.js';
 import { silentLogger } from '../../common/log.js';
 import type { KubernetesObject } from '../../api/objects.js';
@@ -11,6 +12,7 @@ import type { Pod } from '../../api/generated/core-v1.js';
 import { createInformerFactory } from '../../client/informer.js';
 import { createMemoryClient } from '../../client/memory-client.js';
 import type { ApiClient, WatchedEvent } from '../../client/types.js';
+import { createWorkQueueMetrics } from '../../client/work-queue-metrics.js';
 import type {
   ControllerContext,
   ControllerDefinition,
@@ -59,6 +61,8 @@ export class WorkloadWorld {
       log: silentLogger,
       clock: systemClock,
       random: Math.random,
+      metrics: new Registry(),
+      queueMetrics: createWorkQueueMetrics(new Registry()),
       settings: {
         clusterCidr: '10.244.0.0/16',
         nodeCidrMaskSize: 24,

@@ -17,7 +17,7 @@ const retryBackoff = { initialMs: 5, maxMs: 15_000, factor: 2 };
 
 export const deploymentController: ControllerDefinition = {
   name: 'deployment',
-  create({ client, informers, log, clock, eventRecorder }) {
+  create({ client, informers, log, clock, queueMetrics, eventRecorder }) {
     const deploymentInformer = informers.informer(deployments, { indexes: byNamespace });
     const replicaSetInformer = informers.informer(replicaSets, { indexes: ownershipIndexes });
     const podInformer = informers.informer(pods, { indexes: ownershipIndexes });
@@ -39,6 +39,7 @@ export const deploymentController: ControllerDefinition = {
       reconcile: (key) => reconciler.reconcile(key),
       log,
       clock,
+      queueMetrics,
       concurrency: 5,
       backoff: retryBackoff,
     });

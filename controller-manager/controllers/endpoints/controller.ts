@@ -22,7 +22,7 @@ import type { DesiredEndpoints } from './compute-endpoints.js';
 
 export const endpointsController: ControllerDefinition = {
   name: 'endpoints',
-  create({ client, informers, log, clock }) {
+  create({ client, informers, log, clock, queueMetrics }) {
     const serviceInformer = informers.informer(services, { indexes: byNamespace });
     const podInformer = informers.informer(pods, { indexes: byNamespace });
     const endpointsInformer = informers.informer(endpoints);
@@ -71,6 +71,7 @@ export const endpointsController: ControllerDefinition = {
 
     return createController({
       name: 'endpoints',
+      queueName: 'endpoint',
       sources: [
         keysFrom(serviceInformer),
         keysFrom(
@@ -84,6 +85,7 @@ export const endpointsController: ControllerDefinition = {
       reconcile,
       log,
       clock,
+      queueMetrics,
       concurrency: 5,
     });
   },

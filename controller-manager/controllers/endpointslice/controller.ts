@@ -27,7 +27,7 @@ const zoneLabel = 'topology.kubernetes.io/zone';
 export const endpointSliceController: ControllerDefinition = {
   name: 'endpointslice',
   create: (context) => {
-    const { informers, log, clock } = context;
+    const { informers, log, clock, queueMetrics } = context;
     const serviceInformer = informers.informer(services, { indexes: byNamespace });
     const podInformer = informers.informer(pods, { indexes: byNamespace });
     const nodeInformer = informers.informer(nodes);
@@ -67,6 +67,7 @@ export const endpointSliceController: ControllerDefinition = {
 
     return createController({
       name: 'endpointslice',
+      queueName: 'endpoint_slice',
       sources: [
         keysFrom(serviceInformer),
         keysFrom(
@@ -80,6 +81,7 @@ export const endpointSliceController: ControllerDefinition = {
       reconcile,
       log,
       clock,
+      queueMetrics,
       concurrency: 5,
     });
   },

@@ -34,7 +34,7 @@ const largeResources = new Set(['configmaps', 'secrets']);
 export const garbageCollector: ControllerDefinition = {
   name: 'garbage-collector',
   create(context) {
-    const { informers, log, clock } = context;
+    const { informers, log, clock, queueMetrics } = context;
     const graph = new OwnerGraph();
     const monitors = new CustomMonitors(context, graph, (enqueue) => observer(graph, enqueue));
     const collector = new Collector(context, graph, () => monitors.resources);
@@ -48,10 +48,12 @@ export const garbageCollector: ControllerDefinition = {
       );
     const controller = createController({
       name: 'garbage-collector',
+      queueName: 'garbage_collector_attempt_to_delete',
       sources: [...sources, monitors.source()],
       reconcile: (uid, signal) => collector.reconcile(uid, signal),
       log,
       clock,
+      queueMetrics,
       concurrency: 10,
     });
     return {

@@ -23,7 +23,7 @@ const finished = 'finished';
 export const podGarbageCollector: ControllerDefinition = {
   name: 'pod-garbage-collector',
   create(context) {
-    const { informers, log, clock, settings } = context;
+    const { informers, log, clock, queueMetrics, settings } = context;
     const nodeInformer = informers.informer(nodes);
     const podInformer = informers.informer(pods, { indexes: byNode });
     /** Since when a node is known to be missing, on the monotonic clock. */
@@ -62,6 +62,7 @@ export const podGarbageCollector: ControllerDefinition = {
       },
       log,
       clock,
+      queueMetrics,
     });
 
     function keysOfPod(pod: Pod): string[] {

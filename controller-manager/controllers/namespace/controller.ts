@@ -22,7 +22,7 @@ const patienceMs = { least: 1_000, most: 15_000 };
 
 export const namespaceController: ControllerDefinition = {
   name: 'namespace',
-  create({ client, informers, log, clock }) {
+  create({ client, informers, log, clock, queueMetrics }) {
     const informer = informers.informer(namespaces);
     const podInformer = informers.informer(pods, { indexes: byNamespace });
     const resource = client.resource(namespaces);
@@ -89,6 +89,7 @@ export const namespaceController: ControllerDefinition = {
       reconcile,
       log,
       clock,
+      queueMetrics,
       concurrency: 5,
     });
   },

@@ -13,14 +13,16 @@ import { chooseNodeCidr, nodeCidrRange } from './choose-node-cidr.js';
 
 export const nodeIpam: ControllerDefinition = {
   name: 'node-ipam',
-  create({ client, informers, log, clock, settings, eventRecorder }) {
+  create({ client, informers, log, clock, queueMetrics, settings, eventRecorder }) {
     if (!settings.allocateNodeCidrs) {
       return createController({
         name: 'node-ipam',
+        queueName: 'cidrallocator_node',
         sources: [],
         reconcile: async () => undefined,
         log,
         clock,
+        queueMetrics,
       });
     }
     const range = nodeCidrRange(settings.clusterCidr, settings.nodeCidrMaskSize);
@@ -59,6 +61,7 @@ export const nodeIpam: ControllerDefinition = {
 
     return createController({
       name: 'node-ipam',
+      queueName: 'cidrallocator_node',
       // Heartbeats of nodes that have their range are not worth a look.
       sources: [
         // Heartbeats of nodes that have their range are not worth a look.
@@ -80,6 +83,7 @@ export const nodeIpam: ControllerDefinition = {
       reconcile,
       log,
       clock,
+      queueMetrics,
     });
   },
 };

@@ -7,18 +7,20 @@ import { isStatusError } from '../../../api/status-error.js';
 import { createController, keysFrom } from '../../../client/controller.js';
 import type { Controller, ReconcileResult } from '../../../client/controller.js';
 import { timestamp } from '../../../client/timestamps.js';
+import type { CounterFamily } from '../../../common/metric-cells.js';
 import type { Informer } from '../../../client/types.js';
 import type { ControllerContext } from '../../controller-definition.js';
 import { byNode } from '../indexes.js';
 import { changedTaints, readinessOf, silentConditions } from './assess-node.js';
 import { Heartbeats } from './heartbeats.js';
+import { beginsEviction, createNodeMetrics, zoneOf } from './node-metrics.js';
 
 const leaseNamespace = 'kube-node-lease';
 /** A node that has just registered may take longer until it reports for the first time. */
 const startupGraceMs = 60_000;
 
 export function createNodeMonitor(context: ControllerContext): Controller {
-  const { informers, log, clock } = context;
+  const { informers, log, clock, queueMetrics } = context;
   const nodeInformer = informers.informer(nodes);
   const leaseInformer = informers.informer(leases);
   const podInformer = informers.informer(pods, { indexes: byNode });
@@ -27,6 +29,7 @@ export function createNodeMonitor(context: ControllerContext): Controller {
   const monitor = new NodeMonitor(context, nodeInformer, podInformer, heartbeats);
   return createController({
     name: 'node-lifecycle',
+    queueName: 'node_lifecycle_controller',
     sources: [
       keysFrom(nodeInformer, undefined, { ignoreUpdate: isOnlyHeartbeat }),
       // Whether Pods are driven off depends on all nodes together.
@@ -45,6 +48,7 @@ export function createNodeMonitor(context: ControllerContext): Controller {
     reconcile: (name, signal) => monitor.reconcile(name, signal),
     log,
     clock,
+    queueMetrics,
     concurrency: 4,
   });
 }
@@ -109,6 +113,7 @@ class NodeMonitor {
   readonly #nodes: Informer<Node>;
   readonly #pods: Informer<Pod>;
   readonly #heartbeats: Heartbeats;
+  readonly #evictions: CounterFamily;
 
   constructor(
     context: ControllerContext,
@@ -120,6 +125,7 @@ class NodeMonitor {
     this.#nodes = nodeInformer;
     this.#pods = podInformer;
     this.#heartbeats = heartbeats;
+    this.#evictions = createNodeMetrics(context.metrics, () => nodeInformer.list());
   }
 
   async reconcile(name: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
@@ -178,6 +184,7 @@ class NodeMonitor {
         metadata: { resourceVersion },
         spec: { taints: taints.length === 0 ? null : taints },
       });
+      if (beginsEviction(node.spec.taints ?? [], taints)) this.#evictions.with(zoneOf(node)).inc();
     } catch (error) {
       if (!isStatusError(error, 'NotFound')) throw error;
     }

@@ -13,7 +13,7 @@ import { byNode } from '../indexes.js';
 import { planEviction } from './plan-eviction.js';
 
 export function createTaintEviction(context: ControllerContext): Controller {
-  const { client, informers, log, clock } = context;
+  const { client, informers, log, clock, queueMetrics } = context;
   const nodeInformer = informers.informer(nodes);
   const podInformer = informers.informer(pods, { indexes: byNode });
   const recorder = context.eventRecorder('taint-eviction-controller');
@@ -48,6 +48,7 @@ export function createTaintEviction(context: ControllerContext): Controller {
 
   return createController({
     name: 'taint-eviction',
+    queueName: 'noexec_taint_pod',
     sources: [
       keysFrom(
         podInformer,
@@ -67,6 +68,7 @@ export function createTaintEviction(context: ControllerContext): Controller {
     reconcile,
     log,
     clock,
+    queueMetrics,
     concurrency: 4,
   });
 }

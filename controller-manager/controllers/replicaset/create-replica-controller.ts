@@ -30,12 +30,13 @@ export function createReplicaController<T extends ReplicaOwner>(
   kind: ReplicaOwnerKind<T>,
   context: ControllerContext,
 ): RunnableController {
-  const { informers, log, clock } = context;
+  const { informers, log, clock, queueMetrics } = context;
   const owners = informers.informer(kind.resource, { indexes: byNamespace });
   const podInformer = informers.informer(pods, { indexes: ownershipIndexes });
   const reconciler = new ReplicaReconciler(kind, context, owners, podInformer);
   return createController({
     name: kind.name,
+    queueName: kind.queueName ?? kind.name,
     sources: [
       keysFrom(owners),
       keysFrom(podInformer, (pod) => ownerKeysOf(kind, owners, pod), { ignoreUpdate: isSameToReplicas }),
@@ -43,6 +44,7 @@ export function createReplicaController<T extends ReplicaOwner>(
     reconcile: (key) => reconciler.reconcile(key),
     log,
     clock,
+    queueMetrics,
     concurrency: 5,
     backoff: retryBackoff,
   });

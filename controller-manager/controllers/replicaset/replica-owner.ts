@@ -16,6 +16,8 @@ export interface ReplicaOwnerKind<T extends ReplicaOwner> {
   readonly resource: ResourceDefinition<T>;
   /** The name of the controller: in `--controllers` and in logs. */
   readonly name: string;
+  /** In metrics, where Kubernetes' queue has another name. */
+  readonly queueName?: string;
   /** Where its Events come from. */
   readonly eventSource: string;
   selectorOf(owner: T): LabelSelector;

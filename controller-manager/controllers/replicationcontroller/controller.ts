@@ -9,6 +9,7 @@ import type { ReplicaOwnerKind } from '../replicaset/replica-owner.js';
 const replicationControllerKind: ReplicaOwnerKind<ReplicationController> = {
   resource: replicationControllers,
   name: 'replicationcontroller',
+  queueName: 'replicationmanager',
   eventSource: 'replication-controller',
   showsTerminating: false,
   // An empty selector selects nothing here, while for a ReplicaSet it would be everything.

@@ -12,7 +12,7 @@ const description = 'The authority that signed the certificate of this apiserver
 
 export const rootCa: ControllerDefinition = {
   name: 'root-ca',
-  create({ client, informers, log, clock, settings }) {
+  create({ client, informers, log, clock, queueMetrics, settings }) {
     const ca = settings.rootCa;
     if (ca === undefined) {
       log.warn('no --root-ca-file: kube-root-ca.crt is not published');
@@ -24,6 +24,7 @@ export const rootCa: ControllerDefinition = {
     const configMapInformer = informers.informer(configMaps, { fieldSelector: `metadata.name=${name}` });
     return createController({
       name: 'root-ca',
+      queueName: 'root_ca_cert_publisher',
       sources: [
         keysFrom(namespaceInformer),
         keysFrom(configMapInformer, ({ metadata }) => [metadata.namespace]),
@@ -44,6 +45,7 @@ export const rootCa: ControllerDefinition = {
       },
       log,
       clock,
+      queueMetrics,
       concurrency: 5,
     });
   },

@@ -8,7 +8,7 @@ const name = 'default';
 
 export const serviceAccount: ControllerDefinition = {
   name: 'serviceaccount',
-  create({ client, informers, log, clock }) {
+  create({ client, informers, log, clock, queueMetrics }) {
     const namespaceInformer = informers.informer(namespaces);
     const accountInformer = informers.informer(serviceAccounts);
     return createController({
@@ -28,6 +28,7 @@ export const serviceAccount: ControllerDefinition = {
       },
       log,
       clock,
+      queueMetrics,
       concurrency: 5,
     });
   },

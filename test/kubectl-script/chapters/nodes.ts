@@ -1,5 +1,23 @@
 import { step } from '../step.js';
-import type { Chapter } from '../step.js';
+import type { Chapter, Step } from '../step.js';
+
+const budgetStatus = (disruptionsAllowed: number): string =>
+  `apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: web}
+status: {observedGeneration: 1, disruptionsAllowed: ${disruptionsAllowed}, currentHealthy: 2, desiredHealthy: 1, expectedPods: 2}
+`;
+
+/** The numbers of a budget are its controller's; who may can write them as well. */
+const guarded = [
+  step('budget', 'create -f budget.yaml'),
+  step('budget-closed', 'replace --subresource=status -f -', { stdin: budgetStatus(0) }),
+  step('drain-guarded', 'drain node-1 --pod-selector=app=web --timeout=1s', { exit: 1 }),
+  step('budget-open', 'replace --subresource=status -f -', { stdin: budgetStatus(2) }),
+  step('drain-allowed', 'drain node-1 --pod-selector=app=web --timeout=30s --grace-period=1'),
+  step('budget-used', 'get poddisruptionbudget web'),
+  step('budget-removed', 'delete -f budget.yaml'),
+].map((one): Step => ({ ...one, only: ['v1.35'] }));
 
 /** The node: taints, cordon, drain, and what is known of it. */
 export const nodes: Chapter = {
@@ -34,15 +52,7 @@ export const nodes: Chapter = {
     step('drain-dry-run', 'drain node-1 --force --pod-selector=run=waiting --dry-run=server'),
     step('drain', 'drain node-1 --force --pod-selector=run=waiting --timeout=20s --grace-period=1'),
     step('drained', 'get pods', { sorted: true }),
-    step('budget', 'create -f budget.yaml', { only: ['v1.35'] }),
-    // The numbers of a budget are its controller's; a person may write them as well.
-    step('budget-status', 'replace --subresource=status -f budget-status.yaml', { only: ['v1.35'] }),
-    step('drain-guarded', 'drain node-1 --pod-selector=app=web --timeout=1s --grace-period=1', {
-      only: ['v1.35'],
-      exit: 1,
-    }),
-    step('budget-used', 'get poddisruptionbudget web', { only: ['v1.35'] }),
-    step('budget-removed', 'delete -f budget.yaml', { only: ['v1.35'] }),
+    ...guarded,
     step('uncordon-again', 'uncordon node-1'),
     step('top-nodes', 'top nodes', { exit: 1 }),
     step('top-pods', 'top pods', { exit: 1 }),

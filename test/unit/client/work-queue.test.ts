@@ -1,6 +1,8 @@
 import t from 'tap';
+import { Registry } from 'prom-client';
 import { ManualClock } from '../../../common/clock.js';
 import { WorkQueue } from '../../../client/work-queue.js';
+import { createWorkQueueMetrics } from '../../../client/work-queue-metrics.js';
 
 void t.test('a key that waits is there once, in order of arrival', async (t) => {
   const queue = new WorkQueue();
@@ -72,4 +74,40 @@ void t.test('stop wakes those who wait and drops what waits', async (t) => {
   t.equal(clock.pendingTimers, 0);
   queue.add('b');
   t.equal(await queue.take(), undefined);
+});
+
+void t.test('what it shows on /metrics: by the clock, under names of client-go', async (t) => {
+  const clock = new ManualClock();
+  const registry = new Registry();
+  const metrics = createWorkQueueMetrics(registry);
+  const queue = new WorkQueue({ clock, shownAs: { name: 'deployment', metrics } });
+  const value = async (series: string): Promise<number> => {
+    const lines = (await registry.metrics()).split('\n');
+    return Number(lines.find((line) => line.startsWith(`workqueue_${series} `))?.split(' ')[1]);
+  };
+  const name = '{name="deployment"}';
+  queue.add('a');
+  queue.add('a');
+  queue.add('b');
+  t.equal(await value(`adds_total${name}`), 2, 'one that waits already is not added');
+  t.equal(await value(`depth${name}`), 2);
+  clock.advance(3_000);
+  await queue.take();
+  t.equal(await value(`queue_duration_seconds_sum${name}`), 3);
+  clock.advance(1_000);
+  queue.add('a');
+  queue.add('a');
+  t.equal(await value(`adds_total${name}`), 3, 'to be taken up again counts once');
+  await queue.take();
+  clock.advance(500);
+  t.equal(await value(`unfinished_work_seconds${name}`), 2);
+  t.equal(await value(`longest_running_processor_seconds${name}`), 1.5);
+  queue.done('a');
+  t.equal(await value(`work_duration_seconds_sum${name}`), 1.5);
+  t.equal(await value(`depth${name}`), 1, 'the one to be taken up again');
+  await queue.take();
+  t.equal(await value(`queue_duration_seconds_sum${name}`), 3 + 4 + 0.5, 'what is to be taken up again waits, too');
+  queue.addRateLimited('b');
+  t.equal(await value(`retries_total${name}`), 1);
+  t.equal(await value(`adds_total${name}`), 3, 'not before its delay is over');
 });

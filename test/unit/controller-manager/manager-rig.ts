@@ -1,4 +1,5 @@
 /** Runs controllers on the in-memory client and a clock that stands still: a cluster to poke at. */
+import { Registry } from 'prom-client';
 import type { Test } from 'tap';
 import { ManualClock } from '../../../common/clock.js';
 import { silentLogger } from '../../../common/log.js';
@@ -39,6 +40,8 @@ export interface ManagerRig {
   /** Ends the controllers; `start` runs them again on the same cluster, as a new process would. */
   stop(): Promise<void>;
   start(): void;
+  /** The metrics page. */
+  metrics(): Promise<string>;
 }
 
 export function managerRig(
@@ -49,6 +52,7 @@ export function managerRig(
   const clock = new ManualClock();
   const client = createMemoryClient({ clock });
   let abort = new AbortController();
+  let registry = new Registry();
   let running: Promise<void> = Promise.resolve();
   const rig: ManagerRig = {
     client,
@@ -61,8 +65,10 @@ export function managerRig(
     list: async (resource, namespace) =>
       (await client.resource(resource).list(namespace === undefined ? {} : { namespace })).items,
     writes: () => Number(client.resourceVersion),
+    metrics: () => registry.metrics(),
     start: () => {
       abort = new AbortController();
+      registry = new Registry();
       running = runControllers(
         {
           client,
@@ -71,6 +77,7 @@ export function managerRig(
           log: silentLogger,
           clock,
           random: () => 0.5,
+          metrics: registry,
         },
         abort.signal,
       );

@@ -1,10 +1,10 @@
-/** Which API this server speaks. */
+/** Which API all programs speak, and who speaks it. */
 export const apiMajor = '1';
 export const apiMinor = '35';
 export const gitVersion = 'v1.35.0+knarr';
 
 /** Body of /version. */
-export function versionInfo(): object {
+export function versionInfo() {
   return {
     major: apiMajor,
     minor: apiMinor,
