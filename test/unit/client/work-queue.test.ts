@@ -106,7 +106,11 @@ void t.test('what it shows on /metrics: by the clock, under names of client-go',
   t.equal(await value(`work_duration_seconds_sum${name}`), 1.5);
   t.equal(await value(`depth${name}`), 1, 'the one to be taken up again');
   await queue.take();
-  t.equal(await value(`queue_duration_seconds_sum${name}`), 3 + 4 + 0.5, 'what is to be taken up again waits, too');
+  t.equal(
+    await value(`queue_duration_seconds_sum${name}`),
+    3 + 4 + 0.5,
+    'what is to be taken up again waits, too',
+  );
   queue.addRateLimited('b');
   t.equal(await value(`retries_total${name}`), 1);
   t.equal(await value(`adds_total${name}`), 3, 'not before its delay is over');
