@@ -1,19 +1,14 @@
 /**
  * A whole cluster: how soon it is Ready, how soon a pod runs against the bare CRI calls on the same containerd, and
- * what all of it costs at rest. Uses folders of its own, but the node's network and the default ports, so that no
- * other Knarr may run on the machine. Everything is purged at the end.
+ * what all of it costs at rest.
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { UsageError } from '../../common/usage-error.js';
-import { defaultSettings, resolveLayout } from '../../cli/layout.js';
-import type { Layout } from '../../cli/layout.js';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { GrpcRuntime } from '../../kubelet/cri/grpc-runtime.js';
 import { Kubectl } from '../support/kubectl.js';
 import { timeBarePod } from './bare-pod.js';
+import type { BenchmarkedCluster } from './benchmarked-cluster.js';
+import { removeEmptyCgroups, withCluster } from './benchmarked-cluster.js';
 import { PodTimer } from './pod-timer.js';
 import { measureUsage, supervisedProcesses } from './process-usage.js';
 import type { Section } from './report.js';
@@ -31,74 +26,15 @@ const settleSeconds = 15;
 const idleSeconds = 30;
 const image = 'localhost/knarr/web:1';
 
-export async function benchmarkCluster(options: ClusterBenchmarkOptions): Promise<readonly Section[]> {
-  if (process.getuid?.() !== 0) throw new UsageError('the cluster benchmark needs root: run it with sudo');
-  if (existsSync(`/sys/class/net/${defaultSettings.bridge}`)) {
-    throw new UsageError('a Knarr cluster is on this machine: run ./knarr down --purge first');
-  }
-  const folder = mkdtempSync(join(tmpdir(), 'knarr-bench-cluster-'));
-  const cluster = new BenchmarkedCluster(folder);
-  try {
+export function benchmarkCluster(options: ClusterBenchmarkOptions): Promise<readonly Section[]> {
+  return withCluster(options.progress, async (cluster) => {
     const ready = await timeStarts(cluster, options);
     const pods = await timePods(cluster, options);
     options.progress(`cluster: idle for ${settleSeconds + idleSeconds} s`);
     await new Promise((resolve) => setTimeout(resolve, settleSeconds * 1000));
     const idle = await measureIdle(cluster);
     return [ready, pods, idle];
-  } finally {
-    purge(cluster, folder, options.progress);
-  }
-}
-
-/** What was measured is not lost when cleaning up fails; the one who measures is told what is left. */
-function purge(cluster: BenchmarkedCluster, folder: string, progress: (line: string) => void): void {
-  try {
-    cluster.knarr('down', '--purge');
-    rmSync(folder, { recursive: true, force: true });
-  } catch (error) {
-    progress(`cluster: not all was cleaned up: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-/** `knarr` with folders of its own, of the build that this file belongs to. */
-class BenchmarkedCluster {
-  readonly layout: Layout;
-  readonly kubeconfig: string;
-  readonly #folders: readonly string[];
-
-  constructor(folder: string) {
-    const folders = {
-      dataDir: join(folder, 'data'),
-      runDir: join(folder, 'run'),
-      logDir: join(folder, 'log'),
-    };
-    this.kubeconfig = join(folder, 'kubeconfig');
-    this.layout = resolveLayout({
-      ...defaultSettings,
-      ...folders,
-      nodeName: 'bench',
-      nodeIp: '127.0.0.1',
-      kubeconfig: this.kubeconfig,
-    });
-    this.#folders = [
-      `--data-dir=${folders.dataDir}`,
-      `--run-dir=${folders.runDir}`,
-      `--log-dir=${folders.logDir}`,
-    ];
-  }
-
-  /** Runs the command and returns its JSON; throws with its last words when it fails. */
-  knarr(command: 'up' | 'down' | 'status', ...flags: readonly string[]): unknown {
-    const program = join(dirname(fileURLToPath(import.meta.url)), '../../cli/main.js');
-    const own = command === 'up' ? [`--kubeconfig=${this.kubeconfig}`, '--node-name=bench'] : [];
-    const run = spawnSync(
-      process.execPath,
-      [program, command, ...this.#folders, ...own, '--output=json', ...flags],
-      { encoding: 'utf8' },
-    );
-    if (run.status !== 0) throw new Error(`knarr ${command} failed:\n${run.stderr}${run.stdout}`);
-    return run.stdout === '' ? undefined : JSON.parse(run.stdout);
-  }
+  });
 }
 
 async function timeStarts(
@@ -228,20 +164,4 @@ async function measureIdle(cluster: BenchmarkedCluster): Promise<Section> {
     ],
     notes: [`Over ${idleSeconds} s, without pods, ${settleSeconds} s after the last one was deleted.`],
   };
-}
-
-/** What containerd leaves below each controller after the last bare pod. */
-function removeEmptyCgroups(name: string): void {
-  spawnSync('find', [
-    '/sys/fs/cgroup',
-    '-depth',
-    '-type',
-    'd',
-    '-path',
-    `*/${name}*`,
-    '-exec',
-    'rmdir',
-    '{}',
-    ';',
-  ]);
 }

@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: measures, prints tables, and with `--write` puts them into docs/benchmarks.md.
  *
- * `store` and `capacity` need etcd; `http` nothing; `cluster` needs root and an installed machine, and runs a cluster of its own beside any other.
+ * `store` and `capacity` need etcd; `http` nothing; `cluster` and `node` need root and an installed machine without a running Knarr.
  */
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -41,6 +41,16 @@ program
   .action(async (flags: { write: boolean; pods: number }) => {
     const { benchmarkCluster } = await import('./cluster-benchmark.js');
     await report((progress) => benchmarkCluster({ pods: flags.pods, progress }), flags);
+  });
+program
+  .command('node')
+  .description('the node agent: a burst of pods, a full node at rest, restarts and deletions')
+  .option('--write', 'put the result into docs/benchmarks.md', false)
+  .option('--pods <number>', 'how many pods a burst has', Number, 100)
+  .option('--rounds <number>', 'bursts of each kind', Number, 3)
+  .action(async (flags: { write: boolean; pods: number; rounds: number }) => {
+    const { benchmarkNode } = await import('./node-benchmark.js');
+    await report((progress) => benchmarkNode({ pods: flags.pods, rounds: flags.rounds, progress }), flags);
   });
 program
   .command('capacity')
