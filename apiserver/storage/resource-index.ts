@@ -19,12 +19,22 @@ export class ResourceIndex {
   readonly #prefix: string;
   readonly #read: (record: StoredRecord) => SelectableFields;
   readonly #index: SelectorIndex<StoredRecord>;
+  readonly #gone: AbortSignal | undefined;
   #observing = false;
 
-  /** Costs nothing until it is asked. `read` is called once for each record that is there, and should remember. */
-  constructor(cache: WatchCache, prefix: string, read: (record: StoredRecord) => SelectableFields) {
+  /**
+   * Costs nothing until it is asked. `read` is called once for each record that is there, and should remember. At the signal
+   * it lets go of the cache.
+   */
+  constructor(
+    cache: WatchCache,
+    prefix: string,
+    read: (record: StoredRecord) => SelectableFields,
+    gone?: AbortSignal,
+  ) {
     this.#cache = cache;
     this.#prefix = prefix;
+    this.#gone = gone;
     this.#read = read;
     this.#index = new SelectorIndex((record, name) => valueUnder(read(record), name));
   }
@@ -37,7 +47,7 @@ export class ResourceIndex {
     terms: readonly SelectorTerm[],
     signal: AbortSignal,
   ): Promise<Iterable<string> | undefined> {
-    if (terms.length === 0) return undefined;
+    if (terms.length === 0 || this.#gone?.aborted === true) return undefined;
     const missing = terms.filter(({ name }) => !this.#index.has(name));
     if (missing.length > 0 && !(await this.#collect(missing, signal))) return undefined;
     return this.#index.candidates(terms);
@@ -52,6 +62,7 @@ export class ResourceIndex {
       await new Promise((resolve) => setImmediate(resolve));
       signal.throwIfAborted();
     }
+    if (this.#gone?.aborted === true) return false;
     // In one turn, with the records as they are by now: all but the newest have been read.
     const current = this.#cache.list({ prefix: this.#prefix }).records;
     for (const { name } of terms) if (!this.#index.has(name)) this.#index.add(name, current);
@@ -62,7 +73,7 @@ export class ResourceIndex {
   #observe(): void {
     if (this.#observing) return;
     this.#observing = true;
-    this.#cache.observe(this.#prefix, {
+    const stop = this.#cache.observe(this.#prefix, {
       changed: (event) => {
         this.#index.change(keyOf(event), event.previous, event.type === 'put' ? event.record : undefined);
       },
@@ -70,6 +81,7 @@ export class ResourceIndex {
         this.#index.clear();
       },
     });
+    this.#gone?.addEventListener('abort', stop, { once: true });
   }
 }
 

@@ -71,7 +71,7 @@ export class WatchCache implements WatchedEvents {
   #synced = false;
   #ended = false;
   readonly #idle = new IdleWatchers();
-  readonly #observers: { readonly prefix: string; readonly observer: CacheObserver }[] = [];
+  readonly #observers = new Set<{ readonly prefix: string; readonly observer: CacheObserver }>();
   #readUnderWay: Promise<unknown> = Promise.resolve();
   #nextRead: Promise<number> | undefined;
   readonly #revisionWaiters = new Set<{ readonly revision: number; readonly wake: () => void }>();
@@ -212,9 +212,16 @@ export class WatchCache implements WatchedEvents {
     this.#idle.setTrigger(prefix, valueOf);
   }
 
-  /** Tells of changes below the prefix, as long as the cache lives. */
-  observe(prefix: string, observer: CacheObserver): void {
-    this.#observers.push({ prefix, observer });
+  /** Tells of changes below the prefix, until the result is called. */
+  observe(prefix: string, observer: CacheObserver): () => void {
+    const observing = { prefix, observer };
+    this.#observers.add(observing);
+    return () => this.#observers.delete(observing);
+  }
+
+  /** How many are told of changes. */
+  get observerCount(): number {
+    return this.#observers.size;
   }
 
   /**
