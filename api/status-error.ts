@@ -26,6 +26,8 @@ export const statusReasons = {
   ServiceUnavailable: 503,
   Timeout: 504,
   ServerTimeout: 500,
+  /** What Kubernetes gives no reason for: a Status then has none, and clients show the message alone. */
+  Unknown: 500,
 } as const;
 export type StatusReason = keyof typeof statusReasons;
 
@@ -60,7 +62,7 @@ export class StatusError extends Error {
       metadata: this.continueToken === undefined ? {} : { continue: this.continueToken },
       status: 'Failure',
       message: this.message,
-      reason: this.reason,
+      ...(this.reason === 'Unknown' ? {} : { reason: this.reason }),
       ...(this.details === undefined ? {} : { details: this.details }),
       code: this.code,
     };

@@ -131,7 +131,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       ensureDefaultServiceCidr(parts, serviceCidr),
     ]);
     const aggregator = new Aggregator(parts, options.proxyCertificate);
-    const custom = await followDefinitions(parts, { ...storage, schema: parts.schema }, stopping.signal);
+    const custom = await followDefinitions(
+      parts,
+      { ...storage, schema: parts.schema, resources },
+      stopping.signal,
+    );
     let listener: Listener | undefined = undefined as Listener | undefined;
     const flowControl = await startFlowControl(
       parts,

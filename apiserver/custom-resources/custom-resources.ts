@@ -72,6 +72,8 @@ export class CustomResources {
         revision = page.revision;
       }
     }
+    // Nothing is asked of webhooks any more.
+    for (const { end } of this.#known.values()) end.abort();
     await Promise.all(this.#removing.values());
   }
 

@@ -12,13 +12,11 @@ import type { KubernetesObject } from '../../api/objects.js';
 import type { ResourceDefinition } from '../../api/resources.js';
 import { requireVersion } from '../resources/object-meta.js';
 import type { Strategy } from '../resources/strategy.js';
-import type { VersionConversion } from '../storage/version-conversion.js';
 
 export interface CustomStrategyOptions {
   readonly definition: ResourceDefinition;
   readonly version: CustomResourceDefinitionVersion;
   readonly node: SchemaNode;
-  readonly conversion: VersionConversion;
   /** Undefined for a schema without rules. */
   readonly rules: () => SchemaRules | undefined;
 }
@@ -26,7 +24,7 @@ export interface CustomStrategyOptions {
 type WithStatus = KubernetesObject & { status?: unknown };
 
 export function customStrategy(options: CustomStrategyOptions): Strategy {
-  const { definition, version, conversion } = options;
+  const { definition, version } = options;
   const hasStatus = definition.subresources.includes('status');
   const validateChange = (
     object: KubernetesObject,
@@ -37,7 +35,6 @@ export function customStrategy(options: CustomStrategyOptions): Strategy {
   };
   return {
     definition,
-    conversion,
     tracksGeneration: true,
     selectableFields: selectableFieldsOf(version),
     prepareForCreate(object: WithStatus) {

@@ -47,12 +47,38 @@ export async function removeInstances(
   }
   await report(parts, name, inProgress);
   while (!signal.aborted) {
-    const [resource] = served();
-    if (resource === undefined || (await deleteAll(parts, resource)) === 0) {
+    const resource = easiest(served());
+    if (resource === undefined || (await deleteAllOrReport(parts, resource, name)) === 0) {
       await letGo(parts, name, completed);
       return;
     }
     await sleep(parts.clock, patienceMs, signal);
+  }
+}
+
+/** In the version that is stored, no webhook has to be there for what goes anyway. */
+function easiest(served: readonly ServedResource[]): ServedResource | undefined {
+  return served.find(({ definition }) => definition.viewOf === undefined) ?? served[0];
+}
+
+/** What cannot be read cannot be deleted: the condition says why, and the next look tries again. */
+async function deleteAllOrReport(
+  parts: ServerParts,
+  resource: ServedResource,
+  name: string,
+): Promise<number | undefined> {
+  try {
+    return await deleteAll(parts, resource);
+  } catch (error) {
+    if (!isStatusError(error, 'Unknown')) throw error;
+    const message = `could not list instances: ${error.message}`;
+    await report(parts, name, {
+      type: 'Terminating',
+      status: 'True',
+      reason: 'InstanceDeletionFailed',
+      message,
+    });
+    return undefined;
   }
 }
 

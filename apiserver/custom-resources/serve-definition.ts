@@ -18,7 +18,7 @@ import { resourceVerbs } from '../../api/resources.js';
 import type { ResourceDefinition } from '../../api/resources.js';
 import type { Schema } from '../../api/schema/model.js';
 import type { AnyColumns } from '../../api/tables/table.js';
-import type { ScalePaths, ServedResource } from '../handlers/context.js';
+import type { ResourceTable, ScalePaths, ServedResource } from '../handlers/context.js';
 import type { Strategy } from '../resources/strategy.js';
 import type { EncodingCache } from '../storage/encoding-cache.js';
 import { apiVersionOf } from '../storage/object-codec.js';
@@ -28,12 +28,15 @@ import type { VersionConversion } from '../storage/version-conversion.js';
 import type { WatchCache } from '../storage/watch-cache.js';
 import { compareVersions } from '../../api/custom-resources/compare-versions.js';
 import { customStrategy } from './custom-strategy.js';
+import { ConversionWebhook, WebhookConversion } from './webhook-conversion.js';
 
 export interface ServeDependencies {
   readonly store: Store;
   readonly cache: WatchCache;
   readonly encodings: EncodingCache;
   readonly schema: Schema;
+  /** Where the Services of webhooks are looked up. */
+  readonly resources: ResourceTable;
 }
 
 /** The resources of a definition that is established, the most stable version first. `gone` ends their watches. */
@@ -48,10 +51,17 @@ export function serveDefinition(
   const storageVersion = definition.spec.versions.find(({ storage }) => storage);
   if (storageVersion === undefined) return [];
   const storedAs = resourceOf(definition, storageVersion);
+  const { conversion } = definition.spec;
+  const webhook =
+    conversion?.strategy === 'Webhook'
+      ? new ConversionWebhook(conversion, dependencies.resources, gone)
+      : undefined;
   return definition.spec.versions
     .filter(({ served }) => served)
     .sort((a, b) => compareVersions(a.name, b.name))
-    .map((version) => new ServedVersion({ definition, version, storedAs, nodes, dependencies, gone }));
+    .map(
+      (version) => new ServedVersion({ definition, version, storedAs, nodes, dependencies, gone, webhook }),
+    );
 }
 
 type Nodes = ReadonlyMap<string, () => SchemaNode>;
@@ -86,20 +96,26 @@ class ServedVersion implements ServedResource {
     readonly nodes: Nodes;
     readonly dependencies: ServeDependencies;
     readonly gone: AbortSignal;
+    /** What converts versions, when they differ in more than their schemas. */
+    readonly webhook: ConversionWebhook | undefined;
   }) {
-    const { version, storedAs, nodes, dependencies, gone } = options;
-    const { schema, ...shared } = dependencies;
+    const { version, storedAs, nodes, dependencies, gone, webhook } = options;
+    const { schema, store, cache, encodings } = dependencies;
     const definition =
       version.name === storedAs.version
         ? storedAs
         : { ...resourceOf(options.definition, version), viewOf: storedAs };
     const node = (): SchemaNode => nodeNamed(nodes, version.name);
-    const conversion = conversionOf(definition, storedAs, nodes);
     this.definition = definition;
     this.gone = gone;
     this.storage = new ResourceStorage(definition, {
-      ...shared,
-      conversion,
+      store,
+      cache,
+      encodings,
+      gone,
+      ...(webhook === undefined
+        ? { conversion: conversionOf(definition, storedAs, nodes) }
+        : { remoteConversion: remoteConversionOf(definition, storedAs, nodes, webhook) }),
       fieldReaders: () => this.strategy.selectableFields ?? {},
     });
     this.openApi = (flavor) => {
@@ -110,7 +126,7 @@ class ServedVersion implements ServedResource {
       customType({ kind: definition.kind, version: version.name, node: node(), schema }),
     );
     this.#strategy = lazily(() =>
-      customStrategy({ definition, version, node: node(), conversion, rules: () => this.#rules }),
+      customStrategy({ definition, version, node: node(), rules: () => this.#rules }),
     );
     if (hasRules(version)) this.load = () => this.#loadRules(node());
     this.#columns = lazily(() => printerColumns(version.additionalPrinterColumns ?? []));
@@ -211,6 +227,17 @@ function conversionOf(
       return stored;
     },
   };
+}
+
+function remoteConversionOf(
+  definition: ResourceDefinition,
+  storedAs: ResourceDefinition,
+  nodes: Nodes,
+  webhook: ConversionWebhook,
+): WebhookConversion {
+  const nodeOf = (version: string): SchemaNode =>
+    nodeNamed(nodes, nodes.has(version) ? version : storedAs.version);
+  return new WebhookConversion({ definition, storedAs, nodeOf, webhook });
 }
 
 function scalePathsOf({ subresources }: CustomResourceDefinitionVersion): ScalePaths | undefined {

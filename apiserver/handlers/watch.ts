@@ -4,7 +4,7 @@
  * A watcher pulls from the watch cache at the pace of its client: nothing is queued for it but what the connection
  * holds. One that falls behind the cache's ring is told 410 Expired and lists again.
  */
-import { StatusError } from '../../api/status-error.js';
+import { isStatusError, StatusError } from '../../api/status-error.js';
 import { sleep } from '../../common/clock.js';
 import type { ResponseStream } from '../http/exchange.js';
 import { StoreError } from '../storage/store.js';
@@ -83,8 +83,9 @@ class WatchSession {
       this.#request.admission.release();
       await this.#follow(stream, revision);
     } catch (error) {
-      if (!(error instanceof StoreError && error.code === 'compacted')) throw error;
-      stream.write(this.#lines.error(tooOld(revision, error)));
+      const said = toldError(error, revision);
+      if (said === undefined) throw error;
+      stream.write(this.#lines.error(said));
     } finally {
       stream.end();
     }
@@ -225,6 +226,13 @@ function aborted(signal: AbortSignal): Promise<void> {
       { once: true },
     );
   });
+}
+
+/** What a client is told of when its watch has begun; undefined for what has to do with the server alone. */
+function toldError(error: unknown, revision: number): StatusError | undefined {
+  // An object that cannot be converted: the client has to know that it misses something.
+  if (isStatusError(error)) return error;
+  return error instanceof StoreError && error.code === 'compacted' ? tooOld(revision, error) : undefined;
 }
 
 function tooOld(revision: number, cause: StoreError): StatusError {

@@ -65,22 +65,29 @@ export class ObjectCodec<T extends KubernetesObject = KubernetesObject> {
   }
 
   #parse(value: Uint8Array): T {
-    try {
-      const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString();
-      const object = JSON.parse(text) as KubernetesObject;
-      if (typeof object.metadata !== 'object') throw new SyntaxError('no metadata');
-      return this.#conversion === undefined ? (object as T) : this.#conversion.fromStored(object);
-    } catch (cause) {
-      throw new StatusError(
-        'InternalError',
-        `a stored ${this.#definition.kind} cannot be read: it is not a JSON object of this API`,
-        { cause },
-      );
-    }
+    const object = parseStored(value, this.#definition.kind);
+    return this.#conversion === undefined ? (object as T) : this.#conversion.fromStored(object);
   }
 }
 
-function toJson(definition: ResourceDefinition, object: KubernetesObject): Buffer {
+/** Throws InternalError for bytes that are no object. */
+export function parseStored(value: Uint8Array, kind: string): KubernetesObject {
+  try {
+    const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString();
+    const object = JSON.parse(text) as KubernetesObject;
+    if (typeof object.metadata !== 'object') throw new SyntaxError('no metadata');
+    return object;
+  } catch (cause) {
+    throw new StatusError(
+      'InternalError',
+      `a stored ${kind} cannot be read: it is not a JSON object of this API`,
+      { cause },
+    );
+  }
+}
+
+/** The stored form of an object, in the version of the definition. */
+export function toJson(definition: ResourceDefinition, object: KubernetesObject): Buffer {
   return Buffer.from(
     JSON.stringify({
       kind: definition.kind,

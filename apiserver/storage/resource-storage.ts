@@ -9,10 +9,13 @@ import { alreadyExists, conflict, notFound } from '../../api/status-error.js';
 import { EncodingCache } from './encoding-cache.js';
 import { subjectOf } from './error-subject.js';
 import { KeyLayout } from './key-layout.js';
-import { ObjectCodec } from './object-codec.js';
+import { ObjectCodec, toJson } from './object-codec.js';
+import { keyOf } from './read-range.js';
 import { fieldTerm, ResourceIndex } from './resource-index.js';
 import type { SelectorTerm } from './selector-index.js';
 import type { RangeOptions, RangeResult, Store, StoredRecord, StoreEvent } from './store.js';
+import { ConvertedRecords } from './remote-conversion.js';
+import type { RemoteConversion } from './remote-conversion.js';
 import { readSelectable, StoredObject } from './stored-object.js';
 import type { FieldReaders, SelectableFields } from './stored-object.js';
 import type { VersionConversion } from './version-conversion.js';
@@ -71,6 +74,10 @@ export interface StorageOptions<T extends KubernetesObject = KubernetesObject> {
   readonly fieldReaders?: () => FieldReaders<T>;
   /** Where the objects are stored in another version than they are served in. */
   readonly conversion?: VersionConversion<T>;
+  /** Where somebody else converts them, instead of `conversion`. */
+  readonly remoteConversion?: RemoteConversion;
+  /** Aborts when nobody asks this storage any more: nothing of it then stays in the cache. */
+  readonly gone?: AbortSignal;
   /** Objects vanish after this time. */
   readonly ttlSeconds?: number;
 }
@@ -98,20 +105,26 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     { readonly value: Uint8Array; readonly revision: number }
   >();
   readonly #isConverted: boolean;
+  readonly #remote:
+    { readonly conversion: RemoteConversion; readonly converted: ConvertedRecords } | undefined;
   readonly #departed = new WeakMap<StoredRecord, StoredObject<T>>();
 
   constructor(definition: ResourceDefinition<T>, options: StorageOptions<T>) {
     this.definition = definition;
-    this.layout = new KeyLayout(options.conversion?.storedAs ?? definition);
+    const { remoteConversion } = options;
+    const storedAs = options.conversion?.storedAs ?? remoteConversion?.storedAs;
+    this.layout = new KeyLayout(storedAs ?? definition);
     this.#store = options.store;
     this.#cache = options.cache;
     this.#codec = new ObjectCodec(definition, options.conversion);
-    this.#isConverted = options.conversion !== undefined;
+    this.#isConverted = storedAs !== undefined;
+    if (remoteConversion !== undefined)
+      this.#remote = { conversion: remoteConversion, converted: new ConvertedRecords(remoteConversion) };
     this.#encodings = options.encodings ?? new EncodingCache();
     this.#writeOptions = options.ttlSeconds === undefined ? {} : { ttlSeconds: options.ttlSeconds };
     this.#fieldReaders = options.fieldReaders ?? (() => ({}));
     const read = (record: StoredRecord): SelectableFields => this.selectable(this.#view(record));
-    this.#index = new ResourceIndex(options.cache, this.layout.prefix(''), read);
+    this.#index = new ResourceIndex(options.cache, this.layout.prefix(''), read, options.gone);
     const { triggerField } = options;
     this.#trigger = triggerField === undefined ? undefined : fieldTerm(triggerField, '').name;
     if (triggerField !== undefined)
@@ -126,7 +139,8 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   /** The object, or undefined. */
   async find(namespace: string, name: string, signal?: AbortSignal): Promise<StoredObject<T> | undefined> {
     const { record } = await this.#store.get(this.layout.key(namespace, name), signal);
-    return record === undefined ? undefined : this.#view(record);
+    if (record === undefined) return undefined;
+    return this.#view(this.#remote === undefined ? record : await this.#shown(record, signal));
   }
 
   /** Whether it is there, as far as the cache has heard: a hint that costs nothing. */
@@ -149,22 +163,23 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     const { namespace, revision, ...rest } = options;
     const range = { ...rest, prefix: this.layout.prefix(namespace) };
     if (revision === undefined && (await this.#cache.catchUp(signal)))
-      return this.#page(this.#cache.list(range));
+      return this.#page(this.#cache.list(range), signal);
     const cached = revision === undefined ? undefined : this.#cache.list({ ...range, revision });
     const asked: RangeOptions = revision === undefined ? range : { ...range, revision };
-    return this.#page(cached ?? (await this.#store.range(asked, signal)));
+    return this.#page(cached ?? (await this.#store.range(asked, signal)), signal);
   }
 
   /**
    * What a list would give, less objects that do not satisfy all `terms`: some of those that are left may not, either. As
-   * fresh as {@link list}, or not older than a revision where one is given. Undefined where nothing is gained by an index.
+   * fresh as {@link list}, or not older than a revision where one is given. Undefined where nothing is gained by an index, and
+   * where labels may be others than those that are stored.
    */
   async listCandidates(
     { namespace, notOlderThan }: { readonly namespace: string; readonly notOlderThan?: number },
     terms: readonly SelectorTerm[],
     signal: AbortSignal,
   ): Promise<ObjectPage<T> | undefined> {
-    if (terms.length === 0) return undefined;
+    if (terms.length === 0 || this.#remote !== undefined) return undefined;
     if (notOlderThan !== undefined) await this.#cache.waitForRevision(notOlderThan, signal);
     else if (!(await this.#cache.catchUp(signal))) return undefined;
     const candidates = await this.#index.candidates(terms, signal);
@@ -172,7 +187,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     const prefix = this.layout.prefix(namespace);
     const keys = [...candidates].filter((key) => key.startsWith(prefix)).sort();
     const records = keys.flatMap((key) => this.#cache.get(key) ?? []);
-    return this.#page({ records, revision: this.#cache.revision, remaining: 0 });
+    return this.#page({ records, revision: this.#cache.revision, remaining: 0 }, signal);
   }
 
   /**
@@ -181,7 +196,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
    */
   async listCached(namespace: string, notOlderThan: number, signal: AbortSignal): Promise<ObjectPage<T>> {
     await this.#cache.waitForRevision(notOlderThan, signal);
-    return this.#page(this.#cache.list({ prefix: this.layout.prefix(namespace) }));
+    return this.#page(this.#cache.list({ prefix: this.layout.prefix(namespace) }), signal);
   }
 
   /** How many objects a collection has, as the cache shows it. */
@@ -198,7 +213,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   /** Writes a new object and returns it with its resourceVersion. Throws AlreadyExists. */
   async create(object: T): Promise<T> {
     const { namespace = '', name } = object.metadata;
-    const value = this.#encode(object);
+    const value = await this.#encode(object);
     const result = await this.#store.create(this.layout.key(namespace, name), value, this.#writeOptions);
     if (result.kind === 'exists') throw alreadyExists(subjectOf(this.definition), name);
     return this.#written(object, value, result.revision);
@@ -228,22 +243,23 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       if (record === undefined) throw notFound(subjectOf(this.definition), name);
       const before = record;
-      const decision = await change(this.#codec.decode(before.value, before.modRevision));
-      if (decision.kind === 'keep') return this.#unchanged(before);
+      const shown = this.#remote === undefined ? before : await this.#shown(before);
+      const decision = await change(this.#codec.decode(shown.value, before.modRevision));
+      if (decision.kind === 'keep') return this.#unchanged(shown);
       if (decision.kind === 'delete') {
         const result = await this.#store.delete(key, before.modRevision);
         if (result.kind === 'deleted') {
-          return { object: this.#codec.decode(result.record.value, result.revision), deleted: true };
+          return { object: this.#codec.decode(shown.value, result.revision), deleted: true };
         }
         record = result.current;
         continue;
       }
-      const value = this.#encode(decision.object);
+      const value = await this.#encode(decision.object);
       // A write that changes nothing would wake every watcher for nothing.
-      if (this.#isSame(value, before.value)) return this.#unchanged(before);
+      if (this.#isSame(value, before.value)) return this.#unchanged(shown);
       const result = await this.#store.update(key, value, before.modRevision, this.#writeOptions);
       if (result.kind === 'updated')
-        return { object: this.#written(decision.object, value, result.revision), deleted: false };
+        return { object: await this.#written(decision.object, value, result.revision), deleted: false };
       record = result.current;
     }
     throw conflict(
@@ -274,14 +290,21 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
       afterRevision,
       signal,
     });
-    const toEvents = (events: readonly StoreEvent[]): ResourceEvent<T>[] => this.#toEvents(events, key);
+    const toEvents = (events: readonly StoreEvent[]): ResourceEvent<T>[] | Promise<ResourceEvent<T>[]> =>
+      this.#remote === undefined ? this.#toEvents(events, key) : this.#toRemoteEvents(events, key, signal);
+    // While a batch is being converted, it has not been yielded.
+    let held: number | undefined;
+    let progress = afterRevision;
     return {
       get progressRevision() {
-        return batches.progressRevision;
+        return held ?? batches.progressRevision;
       },
       async *[Symbol.asyncIterator]() {
         for await (const batch of batches) {
-          const events = toEvents(batch.events);
+          held = progress;
+          const events = await toEvents(batch.events);
+          held = undefined;
+          progress = batch.revision;
           if (events.length > 0) yield events;
         }
       },
@@ -299,25 +322,65 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   }
 
   /** With `onlyKey`, events of other keys that merely begin like it are left out. */
-  #toEvents(events: readonly StoreEvent[], onlyKey: string | undefined): ResourceEvent<T>[] {
+  #toEvents(
+    events: readonly StoreEvent[],
+    onlyKey: string | undefined,
+    shown: (record: StoredRecord) => StoredRecord = (record) => record,
+  ): ResourceEvent<T>[] {
     const result: ResourceEvent<T>[] = [];
     for (const event of events) {
-      const key = event.type === 'put' ? event.record.key : event.key;
-      if (onlyKey !== undefined && key !== onlyKey) continue;
-      const previous = event.previous === undefined ? undefined : this.#view(event.previous);
+      if (onlyKey !== undefined && keyOf(event) !== onlyKey) continue;
+      const previous = event.previous === undefined ? undefined : this.#view(shown(event.previous));
       const current =
-        event.type === 'put' ? this.#view(event.record) : this.departed(event.previous, event.revision);
+        event.type === 'put'
+          ? this.#view(shown(event.record))
+          : this.departed(shown(event.previous), event.revision);
       result.push({ type: event.type, current, previous });
     }
     return result;
   }
 
-  #page(result: RangeResult): ObjectPage<T> {
+  async #toRemoteEvents(
+    events: readonly StoreEvent[],
+    onlyKey: string | undefined,
+    signal: AbortSignal,
+  ): Promise<ResourceEvent<T>[]> {
+    const wanted = events.filter((event) => onlyKey === undefined || keyOf(event) === onlyKey);
+    const records = wanted.flatMap((event) => [
+      ...(event.type === 'put' ? [event.record] : []),
+      ...(event.previous === undefined ? [] : [event.previous]),
+    ]);
+    let converted: readonly StoredRecord[];
+    try {
+      converted = await this.#convert(records, signal);
+    } catch (error) {
+      // Nobody watches any more: the watch ends, as it does while it waits for events.
+      if (signal.aborted) return [];
+      throw error;
+    }
+    const shown = new Map(records.map((record, index) => [record, converted[index] ?? record]));
+    return this.#toEvents(wanted, undefined, (record) => shown.get(record) ?? record);
+  }
+
+  async #page(result: RangeResult, signal?: AbortSignal): Promise<ObjectPage<T>> {
+    const records = this.#remote === undefined ? result.records : await this.#convert(result.records, signal);
     return {
-      items: result.records.map((record) => this.#view(record)),
+      items: records.map((record) => this.#view(record)),
       revision: result.revision,
       remaining: result.remaining,
     };
+  }
+
+  #convert(records: readonly StoredRecord[], signal?: AbortSignal): Promise<readonly StoredRecord[]> {
+    return this.#remote?.converted.convert(records, signal) ?? Promise.resolve(records);
+  }
+
+  /** A record as it is served. The cache may hold the same bytes, and they may be converted already. */
+  async #shown(record: StoredRecord, signal?: AbortSignal): Promise<StoredRecord> {
+    const cached = this.#cache.get(record.key);
+    const same = cached?.modRevision === record.modRevision ? cached : record;
+    const [shown = record] = await this.#convert([same], signal);
+    return shown;
   }
 
   /** Clients send fields in any order: equal objects have equal lengths, but not always equal bytes. */
@@ -333,17 +396,29 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   }
 
   /** What selectors will ask of the record is read while the object is at hand: parsing it again costs ten times as much. */
-  #encode(object: T): Buffer {
+  #encode(object: T): Buffer | Promise<Buffer> {
+    if (this.#remote !== undefined) {
+      const { storedAs } = this.#remote.conversion;
+      return this.#remote.conversion.toStored(object).then((stored) => toJson(storedAs, stored));
+    }
     const value = this.#codec.encode(object);
     if (this.#trigger !== undefined && !this.#isConverted)
       this.#selectable.set(value, readSelectable(object, this.#fieldReaders()));
     return value;
   }
 
-  #written(object: T, value: Uint8Array, revision: number): T {
+  #written(object: T, value: Uint8Array, revision: number): T | Promise<T> {
+    if (this.#remote !== undefined) return this.#readBack(value, revision);
     const result = withRevision(object, revision);
     if (!this.#isConverted) this.#servable.set(result, { value, revision });
     return result;
+  }
+
+  /** Whoever wrote the object is shown what is left of it in the version that is stored. */
+  async #readBack(value: Uint8Array, revision: number): Promise<T> {
+    const record = { key: '', value, createRevision: revision, modRevision: revision };
+    const [shown = record] = await this.#convert([record]);
+    return this.#codec.decode(shown.value, revision);
   }
 
   #view(record: StoredRecord): StoredObject<T> {

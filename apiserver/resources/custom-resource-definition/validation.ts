@@ -10,7 +10,7 @@ import { keyPath } from '../../../api/field-path.js';
 import { validateDns1035Label, validateDns1123Subdomain } from '../../../api/names.js';
 import { checkImmutable, checkRequired } from '../checks.js';
 import { requireVersion } from '../object-meta.js';
-import { validateConversion } from './conversion-validation.js';
+import { validateConversion, validateConversionUpdate } from './conversion-validation.js';
 import { validateVersion } from './version-validation.js';
 
 const scopes = ['Cluster', 'Namespaced'];
@@ -127,6 +127,7 @@ export function validateDefinitionUpdate(
   if (isConditionTrue(before, 'Established')) {
     checkImmutable(spec.scope, before.spec.scope, 'spec.scope', violations);
     checkImmutable(spec.names.kind, before.spec.names.kind, 'spec.names.kind', violations);
+    validateConversionUpdate(spec.conversion, before.spec.conversion, 'spec.conversion', violations);
   }
   checkImmutable(spec.group, before.spec.group, 'spec.group', violations);
   checkImmutable(spec.names.plural, before.spec.names.plural, 'spec.names.plural', violations);
