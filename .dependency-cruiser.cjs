@@ -103,7 +103,7 @@ module.exports = {
         'gRPC stays in kubelet/cri, the etcd backend, proto/ and other gRPC adapters. Add a method to the port instead.',
       from: {
         path: `${anyProgram}|^(common|api|client)/`,
-        pathNot: '^(kubelet/cri/|apiserver/storage/backends/etcd/|proto/)',
+        pathNot: '^(kubelet/cri/|kubelet/probes/check-grpc\\.ts|apiserver/storage/backends/etcd/|proto/)',
       },
       to: { path: 'node_modules/@grpc/' },
     },

@@ -2,8 +2,9 @@
 import type { LifecycleHandler } from '../../api/generated/core-v1.js';
 import { sleep } from '../../common/clock.js';
 import type { Clock } from '../../common/clock.js';
-import { checkHttp, checkTcp } from '../probes/run-check.js';
-import type { CheckTarget } from '../probes/run-check.js';
+import { checkHttp } from '../probes/check-http.js';
+import type { CheckTarget } from '../probes/check.js';
+import { checkTcp } from '../probes/run-check.js';
 
 export class HookError extends Error {
   override readonly name = 'HookError';
@@ -30,13 +31,13 @@ export async function runHook(
   } else if (handler.exec !== undefined) {
     await runCommand(handler.exec.command ?? [], target, timeoutSeconds ?? 0, signal);
   } else if (handler.httpGet !== undefined) {
-    const { ok, output } = await checkHttp(
+    const { outcome, output } = await checkHttp(
       handler.httpGet,
       target,
       timeoutSeconds ?? requestTimeoutSeconds,
       signal,
     );
-    if (!ok) throw new HookError(output);
+    if (outcome === 'failure') throw new HookError(output);
   } else if (handler.tcpSocket !== undefined) {
     await checkTcp(handler.tcpSocket, target, timeoutSeconds ?? requestTimeoutSeconds, signal);
   } else

@@ -145,16 +145,21 @@ export class ProbeManager implements ProbeVerdicts, ContainerReadiness {
     const result = await runCheck(probe, target, probe.timeoutSeconds ?? 1, abort.signal);
     if (abort.signal.aborted) return;
     const before = running.states.get(kind) ?? initialProbeState;
-    const counts = result.ok || ageMs >= countingFromMs(probe);
+    const ok = result.outcome === 'success' || result.outcome === 'warning';
+    const counts = result.outcome !== 'unknown' && (ok || ageMs >= countingFromMs(probe));
     const after = !counts
       ? before
-      : advanceProbe(before, result.ok, {
+      : advanceProbe(before, ok, {
           success: kind === 'readiness' ? (probe.successThreshold ?? 1) : 1,
           failure: probe.failureThreshold ?? 3,
         });
     running.states.set(kind, after);
-    if (!result.ok && counts)
-      recorder.event(pod, 'Warning', 'Unhealthy', `${words[kind]} probe failed: ${result.output}`);
+    const event = (reason: string, what: string): void => {
+      recorder.event(pod, 'Warning', reason, `${words[kind]} probe ${what}: ${result.output}`);
+    };
+    if (!ok && counts) event('Unhealthy', 'failed');
+    else if (result.outcome === 'unknown') event('Unhealthy', 'errored');
+    else if (result.outcome === 'warning') event('ProbeWarning', 'warning');
     if (after.verdict !== before.verdict) onChange(pod.metadata.uid);
     const isFinal =
       kind === 'startup' ? after.verdict !== 'unknown' : kind === 'liveness' && after.verdict === 'failure';

@@ -1,27 +1,16 @@
-/** One check of a container: a command in it, an HTTP request to it, or a TCP connection. */
-import { request as httpRequest } from 'node:http';
+/** One check of a container: a command in it, a request to it over HTTP or gRPC, or a TCP connection. */
 import { connect } from 'node:net';
-import type { Container, HTTPGetAction, ProbeHandler, TCPSocketAction } from '../../api/generated/core-v1.js';
+import type { ProbeHandler, TCPSocketAction } from '../../api/generated/core-v1.js';
 import { isCriError } from '../cri/runtime.js';
-import type { ContainerRuntime } from '../cri/runtime.js';
-
-export interface CheckTarget {
-  readonly runtime: ContainerRuntime;
-  readonly container: Container;
-  readonly containerId: string;
-  readonly podIp: string;
-}
-
-export interface CheckResult {
-  readonly ok: boolean;
-  /** What was seen, for the Event. */
-  readonly output: string;
-}
+import { checkHttp } from './check-http.js';
+import { failed, passed } from './check.js';
+import type { CheckResult, CheckTarget } from './check.js';
+import { resolvePort } from './resolve-port.js';
 
 /** How much of a command's or page's output an Event shows. */
 const maxOutput = 10 * 1024;
 
-/** Never rejects: what goes wrong is a failed check. */
+/** Never rejects: what goes wrong is a result, too. */
 export async function runCheck(
   handler: ProbeHandler,
   target: CheckTarget,
@@ -35,9 +24,15 @@ export async function runCheck(
       return await checkHttp(handler.httpGet, target, timeoutSeconds, signal);
     if (handler.tcpSocket !== undefined)
       return await checkTcp(handler.tcpSocket, target, timeoutSeconds, signal);
-    return { ok: false, output: 'gRPC probes are not supported by this kubelet yet' };
+    if (handler.grpc !== undefined) {
+      const { checkGrpc } = await import('./check-grpc.js');
+      return await checkGrpc(handler.grpc, target.podIp, timeoutSeconds, signal);
+    }
+    return failed('the probe names nothing to do: one of exec, httpGet, tcpSocket and grpc is needed');
   } catch (error) {
-    return { ok: false, output: error instanceof Error ? error.message : String(error) };
+    const output = error instanceof Error ? error.message : String(error);
+    // A runtime that cannot be asked says nothing about the container.
+    return isCriError(error) ? { outcome: 'unknown', output } : failed(output);
   }
 }
 
@@ -49,55 +44,12 @@ async function checkCommand(
 ): Promise<CheckResult> {
   try {
     const { stdout, stderr, exitCode } = await runtime.execSync(containerId, command, timeoutSeconds, signal);
-    return { ok: exitCode === 0, output: (stdout + stderr).slice(0, maxOutput) };
+    return { outcome: exitCode === 0 ? 'success' : 'failure', output: (stdout + stderr).slice(0, maxOutput) };
   } catch (error) {
     if (isCriError(error, 'deadline-exceeded'))
-      return {
-        ok: false,
-        output: `command timed out: "${command.join(' ')}" timed out after ${timeoutSeconds}s`,
-      };
+      return failed(`command timed out: "${command.join(' ')}" timed out after ${timeoutSeconds}s`);
     throw error;
   }
-}
-
-export async function checkHttp(
-  action: HTTPGetAction,
-  target: CheckTarget,
-  timeoutSeconds: number,
-  signal: AbortSignal,
-): Promise<CheckResult> {
-  const secure = action.scheme === 'HTTPS';
-  // Probes over TLS are rare: the module is loaded by the first one.
-  const send = secure ? (await import('node:https')).request : httpRequest;
-  const host = action.host === undefined || action.host === '' ? target.podIp : action.host;
-  const headers: Record<string, string> = {
-    'User-Agent': 'kube-probe/1.35',
-    Accept: '*/*',
-    Connection: 'close',
-  };
-  for (const { name, value } of action.httpHeaders ?? []) headers[name] = value;
-  const path = action.path === undefined || action.path === '' ? '/' : action.path;
-  const options = {
-    host,
-    port: resolvePort(action.port, target.container),
-    path: path.startsWith('/') ? path : `/${path}`,
-    headers,
-    agent: false as const,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutSeconds * 1000)]),
-    ...(secure ? { rejectUnauthorized: false } : {}),
-  };
-  return new Promise((resolve, reject) => {
-    const request = send(options, (response) => {
-      const status = response.statusCode ?? 0;
-      response.destroy();
-      const ok = status >= 200 && status < 400;
-      resolve({ ok, output: ok ? '' : `HTTP probe failed with statuscode: ${status}` });
-    });
-    request.once('error', (error) => {
-      reject(error.name === 'AbortError' ? new Error(`no answer within ${timeoutSeconds}s`) : error);
-    });
-    request.end();
-  });
 }
 
 export function checkTcp(
@@ -114,17 +66,8 @@ export function checkTcp(
     });
     socket.once('connect', () => {
       socket.destroy();
-      resolve({ ok: true, output: '' });
+      resolve(passed);
     });
     socket.once('error', reject);
   });
-}
-
-/** A port by number, or by its name in the container. Throws when there is none of that name. */
-function resolvePort(port: number | string, container: Container): number {
-  if (typeof port === 'number') return port;
-  if (/^\d+$/.test(port)) return Number(port);
-  const found = container.ports?.find(({ name }) => name === port)?.containerPort;
-  if (found === undefined) throw new Error(`the container ${container.name} has no port named ${port}`);
-  return found;
 }
