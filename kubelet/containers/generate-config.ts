@@ -121,6 +121,7 @@ export function generateContainerConfig(input: ContainerInput): ContainerConfig 
     stdin: container.stdin === true,
     stdinOnce: container.stdinOnce === true,
     tty: container.tty === true,
+    ...(container.lifecycle?.stopSignal === undefined ? {} : { stopSignal: container.lifecycle.stopSignal }),
     linux: {
       resources: containerResources(pod, container, input.node, input.cgroupVersion),
       securityContext: withTarget(

@@ -7,6 +7,7 @@
 import { Metadata, credentials, status as grpcStatus } from '@grpc/grpc-js';
 import type { Client, ServiceError } from '@grpc/grpc-js';
 import { loadProto, serviceIn } from '../../proto/load.js';
+import { sleep, systemClock } from '../../common/clock.js';
 import { CriError } from './runtime.js';
 import type * as cri from './runtime.js';
 import {
@@ -21,6 +22,7 @@ import {
   readSandboxStatus,
   readString,
 } from './grpc-messages.js';
+import { signalNumber } from './signal-number.js';
 
 /** Deadlines in milliseconds, by what the call does. */
 const deadlines = { inspect: 10_000, create: 240_000, stop: 120_000 } as const;
@@ -120,9 +122,21 @@ export class GrpcRuntime implements cri.ContainerRuntime {
     await this.#call('StartContainer', { containerId: id }, deadlines.create, signal);
   }
 
-  async stopContainer(id: string, timeoutSeconds: number, signal?: AbortSignal): Promise<void> {
-    const request = { containerId: id, timeout: Math.max(0, Math.round(timeoutSeconds)) };
-    await this.#callIfThere('StopContainer', request, timeoutSeconds * 1000 + deadlines.stop, signal);
+  async stopContainer(
+    id: string,
+    timeoutSeconds: number,
+    signal?: AbortSignal,
+    stopSignal?: string,
+  ): Promise<void> {
+    let left = timeoutSeconds;
+    if (stopSignal !== undefined && left > 0 && (await this.#sendItself(id, stopSignal, signal))) {
+      const endMs = performance.now() + left * 1000;
+      while (performance.now() < endMs && signal?.aborted !== true && (await this.#isRunning(id, signal)))
+        await sleep(systemClock, 100, signal);
+      left = 0;
+    }
+    const request = { containerId: id, timeout: Math.max(0, Math.round(left)) };
+    await this.#callIfThere('StopContainer', request, left * 1000 + deadlines.stop, signal);
   }
 
   async removeContainer(id: string, signal?: AbortSignal): Promise<void> {
@@ -226,6 +240,38 @@ export class GrpcRuntime implements cri.ContainerRuntime {
   close(): void {
     this.#runtime.close();
     this.#images.close();
+  }
+
+  /**
+   * Sends a stop signal that the runtime does not know of (containerd before 2.2 sends the image's, whatever it was
+   * told). True when the container's process has it; false when the runtime sends it by itself.
+   */
+  async #sendItself(id: string, stopSignal: string, signal?: AbortSignal): Promise<boolean> {
+    const request = { containerId: id, verbose: true };
+    try {
+      const { status, info } = await this.#call('ContainerStatus', request, deadlines.inspect, signal);
+      if (readObject(status)['stopSignal'] === stopSignal) return false;
+      const details: unknown = JSON.parse(readString(readObject(info)['info']));
+      const pid = readObject(details)['pid'];
+      const number = signalNumber(stopSignal);
+      if (typeof pid !== 'number' || pid <= 1 || number === undefined) return false;
+      process.kill(pid, number);
+      return true;
+    } catch (error) {
+      // It has ended meanwhile: the runtime's own answer to the stop says so, too.
+      if (error instanceof CriError && error.code === 'not-found') return false;
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+      throw error;
+    }
+  }
+
+  async #isRunning(id: string, signal?: AbortSignal): Promise<boolean> {
+    try {
+      return (await this.containerStatus(id, signal)).state === 'running';
+    } catch (error) {
+      if (error instanceof CriError && error.code === 'not-found') return false;
+      throw error;
+    }
   }
 
   #method(name: string): MethodOf {

@@ -218,11 +218,16 @@ export class MemoryRuntime implements cri.ContainerRuntime {
     this.#emit(container, 'started');
   }
 
-  async stopContainer(id: string, timeoutSeconds: number): Promise<void> {
+  async stopContainer(
+    id: string,
+    timeoutSeconds: number,
+    _signal?: AbortSignal,
+    stopSignal = '',
+  ): Promise<void> {
     this.#mayFail('stopContainer');
     const container = this.#containers.get(id);
     if (container === undefined) return;
-    this.calls.push(`stopContainer ${container.config.metadata.name} ${timeoutSeconds}`);
+    this.calls.push(`stopContainer ${container.config.metadata.name} ${timeoutSeconds} ${stopSignal}`.trim());
     this.exitContainer(id, 143);
   }
 

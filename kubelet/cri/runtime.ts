@@ -175,6 +175,8 @@ export interface ContainerConfig {
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
   readonly tty: boolean;
+  /** Instead of the image's; runtimes before CRI v1.33 do not look at it. */
+  readonly stopSignal?: string;
   readonly linux: {
     readonly resources: LinuxContainerResources;
     readonly securityContext: ContainerSecurityContext;
@@ -326,8 +328,11 @@ export interface ContainerRuntime {
     signal?: AbortSignal,
   ): Promise<string>;
   startContainer(id: string, signal?: AbortSignal): Promise<void>;
-  /** SIGTERM (or the image's stop signal), SIGKILL after `timeoutSeconds`; resolves when it has ended. */
-  stopContainer(id: string, timeoutSeconds: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * SIGTERM (or the image's stop signal, or the one given here), SIGKILL after `timeoutSeconds`; resolves when it has
+   * ended.
+   */
+  stopContainer(id: string, timeoutSeconds: number, signal?: AbortSignal, stopSignal?: string): Promise<void>;
   removeContainer(id: string, signal?: AbortSignal): Promise<void>;
   listContainers(filter?: ContainerFilter, signal?: AbortSignal): Promise<readonly RuntimeContainer[]>;
   containerStatus(id: string, signal?: AbortSignal): Promise<RuntimeContainerStatus>;

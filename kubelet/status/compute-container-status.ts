@@ -54,6 +54,7 @@ export function computeContainerStatus(
     containerID: id,
     started,
     ...(volumeMounts.length === 0 ? {} : { volumeMounts }),
+    ...(container.lifecycle?.stopSignal === undefined ? {} : { stopSignal: container.lifecycle.stopSignal }),
   };
 }
 

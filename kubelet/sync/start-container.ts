@@ -181,7 +181,8 @@ async function afterStart(
     await runHook(hook, target, { clock, signal });
   } catch (error) {
     recorder.event(pod, 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${String(error)}`);
-    await runtime.stopContainer(containerId, pod.spec.terminationGracePeriodSeconds ?? 30);
+    const graceSeconds = pod.spec.terminationGracePeriodSeconds ?? 30;
+    await runtime.stopContainer(containerId, graceSeconds, signal, container.lifecycle?.stopSignal);
     throw new StartContainerError('PostStartHookError', error);
   }
 }

@@ -46,7 +46,8 @@ export async function stopContainer(
   const used = (clock.monotonicMs() - began) / 1000;
   // The hook's time counts, but a process always gets a moment to end.
   const left = gracePeriodSeconds === 0 ? 0 : Math.max(2, Math.ceil(gracePeriodSeconds - used));
-  await runtime.stopContainer(containerId, Math.min(left, Math.max(gracePeriodSeconds, 0)), signal);
+  const seconds = Math.min(left, Math.max(gracePeriodSeconds, 0));
+  await runtime.stopContainer(containerId, seconds, signal, container?.lifecycle?.stopSignal);
 }
 
 /** Ends all containers of a Pod: the regular ones together, then the sidecars, the last one first. */

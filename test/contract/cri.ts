@@ -92,6 +92,24 @@ export async function testCri(t: Test, subject: CriSubject): Promise<void> {
     t.ok(isCriError(await runtime.containerStatus(id).catch(asValue), 'not-found'), 'went with its sandbox');
   });
 
+  await t.test('a container is stopped with the signal that it wants', async (t) => {
+    const config = newSandbox();
+    const sandbox = await runtime.runPodSandbox(config);
+    const script = "trap '' TERM; trap 'exit 7' USR1; while :; do sleep 0.05; done";
+    const wanted = { ...containerConfig(subject, 'main', script), stopSignal: 'SIGUSR1' };
+    const id = await runtime.createContainer(sandbox, wanted, config);
+    await runtime.startContainer(id);
+    await runtime.execSync(id, ['sleep', '0.3'], 5);
+    const began = performance.now();
+    await runtime.stopContainer(id, 60, undefined, 'SIGUSR1');
+    t.ok(performance.now() - began < 30_000, 'long before SIGKILL');
+    const { state, exitCode } = await runtime.containerStatus(id);
+    t.equal(state, 'exited');
+    // What no process plays ends as after SIGTERM.
+    t.equal(exitCode, subject.letExit === undefined ? 7 : 143);
+    await runtime.removePodSandbox(sandbox);
+  });
+
   await t.test('what is not there', async (t) => {
     t.ok(isCriError(await runtime.podSandboxStatus('nothing').catch(asValue), 'not-found'));
     t.ok(isCriError(await runtime.containerStatus('nothing').catch(asValue), 'not-found'));
