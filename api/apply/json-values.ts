@@ -3,7 +3,10 @@ import { isJsonObject } from '../patch/merge-patch.js';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Whether two JSON values are equal; the order of an object's keys does not count. */
+/**
+ * Whether two JSON values are equal: the order of an object's keys does not count, and a member that is undefined is as
+ * good as absent, as it is when it is written. A tenth of the cost of `isDeepStrictEqual`, which knows more than JSON.
+ */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
@@ -13,14 +16,21 @@ export function sameJson(a: unknown, b: unknown): boolean {
     return true;
   }
   if (Array.isArray(b)) return false;
+  return sameMembers(a, b);
+}
+
+/** {@link sameJson} for objects, of which some members are not looked at. */
+export function sameMembers(a: object, b: object, except: readonly string[] = []): boolean {
   const left = a as JsonObject;
   const right = b as JsonObject;
-  let keys = 0;
+  let members = 0;
   for (const key in left) {
-    if (!sameJson(left[key], right[key])) return false;
-    keys++;
+    if (left[key] === undefined || except.includes(key)) continue;
+    if (!sameJson(left[key], own(right, key))) return false;
+    members++;
   }
-  return keys === Object.keys(right).length;
+  for (const key in right) if (right[key] !== undefined && !except.includes(key)) members--;
+  return members === 0;
 }
 
 export function hasNoKeys(object: object): boolean {

@@ -1,5 +1,5 @@
 /** How writes keep `metadata.managedFields`: who writes, what he has changed, and when the answer is "nothing". */
-import { sameJson } from '../../api/apply/json-values.js';
+import { sameJson, sameMembers } from '../../api/apply/json-values.js';
 import { checkManagerOptions, managerFromUserAgent } from '../../api/apply/manager-name.js';
 import type { Writer } from '../../api/apply/track-update.js';
 import { trackUpdate } from '../../api/apply/track-update.js';
@@ -7,7 +7,6 @@ import type { WrittenPart } from '../../api/apply/unmanaged-fields.js';
 import { unmanagedFields } from '../../api/apply/unmanaged-fields.js';
 import type { ManagedFieldsEntry } from '../../api/generated/meta-v1.js';
 import type { KubernetesObject } from '../../api/objects.js';
-import { omit } from '../omit.js';
 import { timestamp } from '../resources/object-meta.js';
 import { apiVersionOf } from '../storage/object-codec.js';
 import type { ResourceRequest } from './context.js';
@@ -98,12 +97,9 @@ export function settleManagedFields(
     managedFields !== undefined &&
     live !== undefined &&
     differOnlyInTime(managedFields, live) &&
-    sameJson(withoutBookkeeping(next), withoutBookkeeping(current));
+    sameMembers(next, current, ['metadata']) &&
+    sameMembers(next.metadata, current.metadata, ['managedFields', 'resourceVersion']);
   setManagedFields(next, isOnlyTime ? live : managedFields);
-}
-
-function withoutBookkeeping(object: KubernetesObject): object {
-  return { ...object, metadata: omit(object.metadata, 'managedFields', 'resourceVersion') };
 }
 
 /** The order may differ, because it depends on the times. */

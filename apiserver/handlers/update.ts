@@ -1,11 +1,10 @@
 /** PUT, and what PUT and PATCH have in common: a change of an object that is there. */
-import { isDeepStrictEqual } from 'node:util';
+import { sameMembers } from '../../api/apply/json-values.js';
 import type { WrittenPart } from '../../api/apply/unmanaged-fields.js';
 import { Violations } from '../../api/field-path.js';
 import type { KubernetesObject } from '../../api/objects.js';
 import { conflict, invalid, isStatusError, StatusError } from '../../api/status-error.js';
 import type { AdmissionRequest } from '../admission/admission.js';
-import { omit } from '../omit.js';
 import { addWarning } from '../http/respond.js';
 import { carryMeta, validateMetaUpdate } from '../resources/object-meta.js';
 import type { Reservation, SubresourceRules } from '../resources/strategy.js';
@@ -235,11 +234,7 @@ function sameSpec(
   current: KubernetesObject,
 ): boolean {
   const hasStatus = definition.subresources.includes('status');
-  const content = (object: KubernetesObject): object => {
-    const rest = omit(object, 'metadata');
-    return hasStatus ? omit(rest as { status?: unknown }, 'status') : rest;
-  };
-  return isDeepStrictEqual(content(next), content(current));
+  return sameMembers(next, current, hasStatus ? ['metadata', 'status'] : ['metadata']);
 }
 
 /** Optimistic concurrency: who changes what he has not seen is told so. Without a version, the last one wins. */

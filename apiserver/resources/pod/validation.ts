@@ -1,5 +1,5 @@
 /** Validation of pod specs, of Pods and of what may change about them. */
-import { isDeepStrictEqual } from 'node:util';
+import { sameJson, sameMembers } from '../../../api/apply/json-values.js';
 import type { Pod, PodSpec, PodTemplateSpec, Toleration, Volume } from '../../../api/generated/core-v1.js';
 import type { Violations } from '../../../api/field-path.js';
 import { validateDns1123Label, validateDns1123Subdomain } from '../../../api/names.js';
@@ -187,6 +187,8 @@ const mutableFields =
 export function validatePodUpdate(pod: Pod, before: Pod, violations: Violations): void {
   const next = pod.spec;
   const old = before.spec;
+  // Most updates are about labels, annotations and finalizers.
+  if (sameJson(next, old)) return;
   for (const list of ['containers', 'initContainers'] as const) {
     if ((next[list] ?? []).length !== (old[list] ?? []).length) {
       violations.forbidden(`spec.${list}`, 'pod updates may not add or remove containers');
@@ -206,9 +208,9 @@ export function validatePodUpdate(pod: Pod, before: Pod, violations: Violations)
       'existing toleration can not be modified except its tolerationSeconds',
     );
   const comparable = withoutMutable(next, old);
-  if (isDeepStrictEqual(comparable, old)) return;
+  if (sameJson(comparable, old)) return;
   const changed = [...new Set([...Object.keys(comparable), ...Object.keys(old)])].filter(
-    (key) => !isDeepStrictEqual(comparable[key as keyof PodSpec], old[key as keyof PodSpec]),
+    (key) => !sameJson(comparable[key as keyof PodSpec], old[key as keyof PodSpec]),
   );
   violations.forbidden(
     'spec',
@@ -217,8 +219,7 @@ export function validatePodUpdate(pod: Pod, before: Pod, violations: Violations)
 }
 
 function keepsTolerations(next: readonly Toleration[], old: readonly Toleration[]): boolean {
-  const identity = (toleration: Toleration): object => omit(toleration, 'tolerationSeconds');
-  return old.every((kept) => next.some((one) => isDeepStrictEqual(identity(one), identity(kept))));
+  return old.every((kept) => next.some((one) => sameMembers(one, kept, ['tolerationSeconds'])));
 }
 
 /** `next` with everything that may change put back to what it was. */
