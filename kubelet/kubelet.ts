@@ -6,7 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
-import type { Pod, Service } from '../api/generated/core-v1.js';
+import type { Node, Pod, Service } from '../api/generated/core-v1.js';
 import { nodes, pods, services } from '../api/resources.js';
 import type { ApiClient, EventRecorder, Informer, InformerFactory } from '../client/types.js';
 import { isAborted } from '../client/is-aborted.js';
@@ -37,6 +37,7 @@ import { readTerminationMessage } from './status/termination-message.js';
 import type { PodServices } from './sync/pod-services.js';
 import { PodWorkers } from './sync/pod-workers.js';
 import type { Mounter } from './volumes/mounter.js';
+import { createObjectLookup } from './volumes/object-lookup.js';
 import { PodFolders } from './volumes/pod-folders.js';
 import { volumePlugins } from './volumes/registry.js';
 import { VolumeManager } from './volumes/volume-manager.js';
@@ -86,7 +87,7 @@ export async function runKubelet(
   const podInformer = informers.informer(pods, { fieldSelector: `spec.nodeName=${settings.nodeName}` });
   const nodeInformer = informers.informer(nodes, { fieldSelector: `metadata.name=${settings.nodeName}` });
   const serviceInformer = informers.informer(services);
-  const assembled = assemble(settings, parts, machine, version, serviceInformer, running);
+  const assembled = assemble(settings, parts, machine, version, serviceInformer, nodeInformer, running);
   const { podServices, workers } = assembled;
   const server = await startKubeletServer({
     ...settings.certificates,
@@ -146,6 +147,7 @@ function assemble(
   machine: MachineFacts,
   version: RuntimeVersion,
   serviceInformer: Informer<Service>,
+  nodeInformer: Informer<Node>,
   signal: AbortSignal,
 ): Assembled {
   const { client, runtime, recorder, clock, log, cgroups, gate, mounter } = parts;
@@ -179,16 +181,27 @@ function assemble(
       link.workers?.poke(uid);
     },
   });
+  const images = new ImageManager({
+    runtime,
+    recorder,
+    clock,
+    signal,
+    maxParallelPulls: parallelPulls(configuration),
+  });
   const volumes = new VolumeManager({
     plugins: volumePlugins,
     mounter,
     folders,
     clock,
-    objects: {
-      configMap: ({ metadata }, name) => objects.configMaps.get(metadata.namespace, name, metadata.uid),
-      secret: ({ metadata }, name) => objects.secrets.get(metadata.namespace, name, metadata.uid),
-      token: (pod, projection, file) => tokens.get(pod, projection, file),
-    },
+    objects: createObjectLookup({
+      client,
+      objects,
+      tokens,
+      images,
+      runtime: version,
+      node: () => nodeInformer.get(nodeName),
+      signal,
+    }),
   });
   const podClient = client.resource(pods);
   const podServices: PodServices = {
@@ -205,15 +218,10 @@ function assemble(
     },
     runtime,
     runtimeState,
-    images: new ImageManager({
-      runtime,
-      recorder,
-      clock,
-      signal,
-      maxParallelPulls: parallelPulls(configuration),
-    }),
+    images,
     volumes,
     folders,
+    mounter,
     cgroups,
     userNamespaces: new UserNamespaces(folders, maxPodsOf(configuration, machine.cpuCount)),
     objects,

@@ -1,7 +1,5 @@
 /** From a Pod to what the runtime is asked to make: the sandbox and each container. Pure. */
-import type { Container, Pod, VolumeMount } from '../../api/generated/core-v1.js';
-import { normalize } from 'node:path/posix';
-import { ConfigurationError } from '../environment/resolve-environment.js';
+import type { Container, Pod } from '../../api/generated/core-v1.js';
 import { expandVariables } from '../environment/expand-variables.js';
 import type {
   ContainerConfig,
@@ -12,6 +10,7 @@ import type {
   PortMapping,
   RuntimeImage,
 } from '../cri/runtime.js';
+import type { ContainerMounts } from '../volumes/container-mounts.js';
 import { podHostname } from './hosts-file.js';
 import { annotations, containerHash, labels } from './names.js';
 import { containerResources } from './resources.js';
@@ -83,8 +82,8 @@ export interface ContainerInput {
   readonly targetContainerId?: string | undefined;
   readonly image: RuntimeImage;
   readonly environment: ReadonlyMap<string, string>;
-  /** Paths on the node, by volume name. */
-  readonly volumes: ReadonlyMap<string, string>;
+  /** What the container mounts of the Pod's volumes. */
+  readonly volumes: ContainerMounts;
   readonly hostsFile: string;
   /** The file on the node that is mounted at the termination message path. */
   readonly terminationMessageFile: string;
@@ -108,6 +107,7 @@ export function generateContainerConfig(input: ContainerInput): ContainerConfig 
     workingDir: container.workingDir ?? '',
     envs: [...environment].map(([key, value]) => ({ key, value })),
     mounts: generateMounts(input).map((mount) => withIdMappings(mount, input.userNamespace)),
+    devices: input.volumes.devices,
     labels: { ...podLabels(pod), [labels.containerName]: container.name },
     annotations: {
       [annotations.hash]: containerHash(container),
@@ -154,7 +154,7 @@ export function containerLogPath(name: string, restartCount: number): string {
 
 function generateMounts(input: ContainerInput): Mount[] {
   const { container } = input;
-  const own = (container.volumeMounts ?? []).map((mount) => volumeMount(input, mount));
+  const own = input.volumes.mounts;
   const taken = new Set(own.map((mount) => mount.containerPath));
   const added: Mount[] = [];
   const add = (containerPath: string, hostPath: string): void => {
@@ -171,36 +171,4 @@ function withIdMappings(mount: Mount, userNamespace: IdRange | undefined): Mount
   if (userNamespace === undefined) return mount;
   const mappings = [{ hostId: userNamespace.firstId, containerId: 0, length: userNamespace.length }];
   return { ...mount, uidMappings: mappings, gidMappings: mappings };
-}
-
-const propagations = {
-  None: 'PROPAGATION_PRIVATE',
-  HostToContainer: 'PROPAGATION_HOST_TO_CONTAINER',
-  Bidirectional: 'PROPAGATION_BIDIRECTIONAL',
-} as const;
-
-function volumeMount(input: ContainerInput, mount: VolumeMount): Mount {
-  const volume = input.volumes.get(mount.name);
-  if (volume === undefined)
-    throw new ConfigurationError(
-      `cannot find volume "${mount.name}" to mount into container "${input.container.name}"`,
-    );
-  return {
-    containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
-    hostPath: subPathOf(input, mount, volume),
-    readonly: mount.readOnly === true,
-    propagation: propagations[mount.mountPropagation ?? 'None'],
-  };
-}
-
-/** Where `subPath` is on the node, as text; that it stays within the volume is checked again when it is made. */
-function subPathOf({ environment }: ContainerInput, mount: VolumeMount, volume: string): string {
-  const { subPath, subPathExpr } = mount;
-  const wanted =
-    subPathExpr === undefined || subPathExpr === '' ? subPath : expandVariables(subPathExpr, environment);
-  if (wanted === undefined || wanted === '') return volume;
-  const path = normalize(wanted);
-  if (path.startsWith('/') || path.split('/').includes('..'))
-    throw new ConfigurationError(`subPath "${wanted}" must be relative and must not contain ".."`);
-  return `${volume}/${path}`.replace(/\/$/, '');
 }

@@ -126,6 +126,19 @@ export interface Mount {
   /** How files' owners appear in a user namespace. */
   readonly uidMappings?: readonly IdMapping[];
   readonly gidMappings?: readonly IdMapping[];
+  /** With `readonly`: what is mounted below is read-only, too. */
+  readonly recursiveReadOnly?: boolean;
+  /** The files of this image instead of `hostPath`. */
+  readonly image?: { readonly image: string };
+  readonly imageSubPath?: string;
+}
+
+/** A device of the node in a container. */
+export interface Device {
+  readonly containerPath: string;
+  readonly hostPath: string;
+  /** `r` read, `w` write, `m` make the device file. */
+  readonly permissions: 'r' | 'mrw';
 }
 
 export interface LinuxContainerResources {
@@ -168,6 +181,7 @@ export interface ContainerConfig {
   readonly workingDir: string;
   readonly envs: readonly { readonly key: string; readonly value: string }[];
   readonly mounts: readonly Mount[];
+  readonly devices: readonly Device[];
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   /** Below the sandbox's logDirectory. */

@@ -103,9 +103,10 @@ class Starter {
     }
   }
 
-  async #volumes(): Promise<ReadonlyMap<string, string> | undefined> {
+  async #volumes(): Promise<ReadyPod['volumes'] | undefined> {
     try {
-      const work = this.#services.volumes.setUp(this.#pod, podFacts(this.#services, []));
+      const facts = podFacts(this.#services, []);
+      const work = this.#services.volumes.setUp(this.#pod, facts, this.#signal);
       return await unlessAborted(work, this.#signal);
     } catch (error) {
       if (!(error instanceof VolumeError)) throw error;

@@ -16,6 +16,7 @@ import type { RuntimeState } from '../runtime-state/runtime-state.js';
 import type { TokenManager } from '../service-accounts/token-manager.js';
 import type { StartupGate } from '../startup/gate.js';
 import type { StatusManager } from '../status/status-manager.js';
+import type { Mounter } from '../volumes/mounter.js';
 import type { PodFolders } from '../volumes/pod-folders.js';
 import type { VolumeManager } from '../volumes/volume-manager.js';
 
@@ -36,6 +37,7 @@ export interface PodServices {
   readonly images: ImageManager;
   readonly volumes: VolumeManager;
   readonly folders: PodFolders;
+  readonly mounter: Mounter;
   readonly cgroups: CgroupManager;
   readonly userNamespaces: UserNamespaces;
   readonly objects: ReferencedObjectCache;

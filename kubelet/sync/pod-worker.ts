@@ -179,7 +179,7 @@ export class PodWorker {
       this.#wakeAt(this.#holdUntilMs);
     } else if (clock.now() >= this.#holdUntilMs) this.#retries.reset('sync');
     if (actions.wakeAtMs !== undefined) this.#wakeAt(actions.wakeAtMs);
-    if (!actions.finished) await this.#refreshVolumes(runtime);
+    if (!actions.finished) await this.#refreshVolumes(runtime, signal);
     await removeDeadContainers(this.#services, this.#pod, runtime);
   }
 
@@ -241,7 +241,7 @@ export class PodWorker {
   }
 
   /** Volumes made of API objects follow them, and the Pod's own labels and annotations. */
-  async #refreshVolumes(runtime: PodRuntime): Promise<void> {
+  async #refreshVolumes(runtime: PodRuntime, signal: AbortSignal): Promise<void> {
     const sandbox = readySandbox(runtime);
     if (sandbox === undefined) return;
     const { labels, annotations } = this.#pod.metadata;
@@ -249,7 +249,7 @@ export class PodWorker {
     if (version === this.#payloadVersion) return;
     this.#payloadVersion = version;
     if ((this.#pod.spec.volumes ?? []).length === 0) return;
-    await this.#services.volumes.refresh(this.#pod, podFacts(this.#services, sandbox.ips));
+    await this.#services.volumes.refresh(this.#pod, podFacts(this.#services, sandbox.ips), signal);
   }
 
   async #terminate(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 /** Starts one container: environment, mounts, creation, start, postStart. Errors become the reason it waits for. */
-import { chmod, mkdir, realpath, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ConfigMap, Container, Pod, Secret } from '../../api/generated/core-v1.js';
 import { generateContainerConfig } from '../containers/generate-config.js';
@@ -13,6 +13,8 @@ import type { StartAction } from './pod-actions.js';
 import { podFacts } from './pod-services.js';
 import type { PodServices } from './pod-services.js';
 import { userNamespaceOf } from './start-sandbox.js';
+import { prepareContainerMounts } from '../volumes/container-mounts.js';
+import type { ReadyVolume } from '../volumes/volume-plugin.js';
 import { unlessAborted } from './unless-aborted.js';
 
 /** `reason` is what the waiting state shows: CreateContainerConfigError, CreateContainerError, RunContainerError, … */
@@ -31,7 +33,7 @@ export interface ReadyPod {
   readonly sandboxId: string;
   readonly sandboxConfig: PodSandboxConfig;
   readonly podIps: readonly string[];
-  readonly volumes: ReadonlyMap<string, string>;
+  readonly volumes: ReadonlyMap<string, ReadyVolume>;
   readonly hostsFile: string;
 }
 
@@ -86,6 +88,15 @@ async function prepareConfig(
       services: allServices,
       ...objects,
     });
+    const volumes = await prepareContainerMounts({
+      pod,
+      container,
+      environment,
+      volumes: ready.volumes,
+      folders: services.folders,
+      mounter: services.mounter,
+      canMountRecursiveReadOnly: () => canMountRecursiveReadOnly(services, signal),
+    });
     const terminationMessageFile = services.folders.terminationMessage(
       pod.metadata.uid,
       container.name,
@@ -99,7 +110,7 @@ async function prepareConfig(
       targetContainerId,
       image,
       environment,
-      volumes: ready.volumes,
+      volumes,
       hostsFile: ready.hostsFile,
       terminationMessageFile,
       node: services.node,
@@ -107,7 +118,6 @@ async function prepareConfig(
       userNamespace: await userNamespaceOf(services, pod),
       cgroupVersion: services.cgroups.version,
     });
-    await makeSubPaths(ready, container, config);
     await mkdir(join(services.folders.logs(pod), container.name), { recursive: true });
     return config;
   } catch (error) {
@@ -115,6 +125,12 @@ async function prepareConfig(
     const isKnown = error instanceof ConfigurationError || error instanceof DownwardApiError;
     throw new StartContainerError(isKnown ? 'CreateContainerConfigError' : 'CreateContainerError', error);
   }
+}
+
+/** Of the default way to run containers. */
+async function canMountRecursiveReadOnly({ runtime }: PodServices, signal: AbortSignal): Promise<boolean> {
+  const { handlers } = await runtime.features(signal);
+  return handlers.some(({ name, recursiveReadOnlyMounts }) => name === '' && recursiveReadOnlyMounts);
 }
 
 async function lookUpReferences(
@@ -145,25 +161,6 @@ async function makeTerminationMessageFile(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, '');
   await chmod(path, 0o666);
-}
-
-/** A `subPath` that is not there becomes a folder; one that leads out of its volume through a link is refused. */
-async function makeSubPaths(ready: ReadyPod, container: Container, config: ContainerConfig): Promise<void> {
-  for (const mount of container.volumeMounts ?? []) {
-    const volume = ready.volumes.get(mount.name);
-    const path = config.mounts.find(({ containerPath }) => containerPath === mount.mountPath)?.hostPath;
-    if (volume === undefined || path === undefined || path === volume) continue;
-    let real: string;
-    try {
-      real = await realpath(path);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      await mkdir(path, { recursive: true });
-      real = await realpath(path);
-    }
-    if (!`${real}/`.startsWith(`${await realpath(volume)}/`))
-      throw new ConfigurationError(`the subPath of volume "${mount.name}" leads out of the volume`);
-  }
 }
 
 async function afterStart(

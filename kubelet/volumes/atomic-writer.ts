@@ -3,11 +3,12 @@
  *
  * The files are in a folder with the time in its name; `..data` is a symbolic link to it, replaced by one rename; the
  * names that a container uses are links through `..data`. That layout is Kubernetes' own, and programs rely on it to
- * notice changes.
+ * notice changes. A writer that is killed at any point leaves either the old or the new files, and what else it leaves
+ * is removed by the next call.
  */
 import {
   chmod,
-  chown,
+  lchown,
   mkdir,
   mkdtemp,
   readFile,
@@ -17,9 +18,11 @@ import {
   rm,
   stat,
   symlink,
+  unlink,
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { groupMode } from './volume-ownership.js';
 
 export interface VolumeFile {
   readonly data: Uint8Array;
@@ -41,22 +44,29 @@ export async function writeVolumeFiles(
   for (const path of files.keys()) checkPath(path);
   const dataLink = join(folder, '..data');
   const current = await readlink(dataLink).catch(whenMissing);
-  if (current !== undefined && (await isSame(join(folder, current), files))) {
-    await linkNames(folder, files);
-    return false;
-  }
+  const isNew = current === undefined || !(await isSame(join(folder, current), files, options.groupId));
+  const data = isNew ? await writeAnew(folder, files, options) : current;
+  await linkNames(folder, files);
+  await removeLeftovers(folder, files, data);
+  return isNew;
+}
+
+/** Answers the name of the folder that `..data` now leads to. */
+async function writeAnew(
+  folder: string,
+  files: VolumeFiles,
+  options: { readonly groupId?: number; readonly nowMs: number },
+): Promise<string> {
   const stamp = new Date(options.nowMs).toISOString().replace(/[-:T]/g, '_').replace(/\..*$/, '');
   const fresh = await mkdtemp(join(folder, `..${stamp}.`));
-  await chmod(fresh, 0o755);
-  for (const [path, file] of files) await writeOne(join(fresh, path), file, options.groupId);
+  await own(fresh, 0o755, 'folder', options.groupId);
+  for (const [path, file] of files) await writeOne(fresh, path, file, options.groupId);
   const temporary = join(folder, '..data_tmp');
   await rm(temporary, { force: true });
-  await symlink(fresh.slice(folder.length + 1), temporary);
-  await rename(temporary, dataLink);
-  await linkNames(folder, files);
-  await removeStaleNames(folder, files);
-  if (current !== undefined) await rm(join(folder, current), { recursive: true, force: true });
-  return true;
+  const name = fresh.slice(folder.length + 1);
+  await symlink(name, temporary);
+  await rename(temporary, join(folder, '..data'));
+  return name;
 }
 
 function checkPath(path: string): void {
@@ -65,12 +75,33 @@ function checkPath(path: string): void {
     throw new Error(`invalid path in a volume: "${path}"`);
 }
 
-async function writeOne(path: string, file: VolumeFile, groupId: number | undefined): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-  await writeFile(path, file.data);
-  if (groupId !== undefined || file.ownerId !== undefined) await chown(path, file.ownerId ?? 0, groupId ?? 0);
-  // Set last and on its own: the umask must not count.
-  await chmod(path, groupId === undefined ? file.mode : file.mode | 0o440);
+async function writeOne(
+  folder: string,
+  path: string,
+  file: VolumeFile,
+  groupId: number | undefined,
+): Promise<void> {
+  const full = join(folder, path);
+  const parents = path
+    .split('/')
+    .slice(0, -1)
+    .map((_part, index, parts) => parts.slice(0, index + 1).join('/'));
+  await mkdir(dirname(full), { recursive: true });
+  for (const parent of parents) await own(join(folder, parent), 0o755, 'folder', groupId);
+  await writeFile(full, file.data);
+  if (file.ownerId !== undefined) await lchown(full, file.ownerId, -1);
+  await own(full, file.mode, 'file', groupId);
+}
+
+/** The mode is set last and on its own: the umask must not count, and a change of the owner takes bits away. */
+async function own(
+  path: string,
+  mode: number,
+  kind: 'file' | 'folder',
+  groupId: number | undefined,
+): Promise<void> {
+  if (groupId !== undefined) await lchown(path, -1, groupId);
+  await chmod(path, groupId === undefined ? mode : groupMode(mode, kind === 'folder', true));
 }
 
 /** Links for the first part of each path: `a/b` needs `a`. */
@@ -82,10 +113,14 @@ async function linkNames(folder: string, files: VolumeFiles): Promise<void> {
   }
 }
 
-async function removeStaleNames(folder: string, files: VolumeFiles): Promise<void> {
-  const wanted = firstParts(files);
-  for (const name of await readdir(folder)) {
-    if (!name.startsWith('..') && !wanted.has(name)) await rm(join(folder, name), { force: true });
+/** Names that are no more, and folders of writers that did not come to their end. */
+async function removeLeftovers(folder: string, files: VolumeFiles, data: string): Promise<void> {
+  const wanted = new Set([...firstParts(files), '..data', data]);
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (wanted.has(entry.name)) continue;
+    const path = join(folder, entry.name);
+    if (entry.isDirectory() && entry.name.startsWith('..')) await rm(path, { recursive: true, force: true });
+    else if (entry.isSymbolicLink()) await unlink(path);
   }
 }
 
@@ -93,15 +128,15 @@ function firstParts(files: VolumeFiles): Set<string> {
   return new Set([...files.keys()].map((path) => path.split('/')[0] ?? path));
 }
 
-async function isSame(folder: string, files: VolumeFiles): Promise<boolean> {
-  const there = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) =>
-    entry.isFile(),
-  );
-  if (there.length !== files.size) return false;
+async function isSame(folder: string, files: VolumeFiles, groupId: number | undefined): Promise<boolean> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(whenMissing);
+  const there = (entries ?? []).filter((entry) => entry.isFile());
+  if (entries === undefined || there.length !== files.size) return false;
   for (const [path, file] of files) {
     const data = await readFile(join(folder, path)).catch(whenMissing);
     if (data === undefined || !data.equals(file.data)) return false;
-    if (((await stat(join(folder, path))).mode & 0o777 & file.mode) !== file.mode) return false;
+    const mode = groupId === undefined ? file.mode : groupMode(file.mode, false, true);
+    if (((await stat(join(folder, path))).mode & 0o777) !== (mode & 0o777)) return false;
   }
   return true;
 }

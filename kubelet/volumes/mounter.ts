@@ -1,43 +1,90 @@
 /** Mounts of the node: the one place of the kubelet that changes them. */
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { CommandError, tryCommand } from '../../common/run-command.js';
+import { parseMountTable } from './mount-table.js';
+import type { MountEntry } from './mount-table.js';
 
-export interface Mounter {
-  /** Mounts a fresh tmpfs. `sizeBytes` 0: the kernel's default of half the memory. */
-  mountTmpfs(path: string, options: { readonly sizeBytes: number; readonly mode: string }): Promise<void>;
-  /** Unmounts; what is not mounted is a success. */
-  unmount(path: string): Promise<void>;
-  /** Mount points at or below a path, deepest first. */
-  mountsBelow(path: string): Promise<readonly string[]>;
+export interface MountRequest {
+  /** `tmpfs`, `hugetlbfs`, `nfs`, `ext4`, …; `bind` shows a file or folder of the node at a second place. */
+  readonly type: string;
+  readonly source: string;
+  readonly target: string;
+  readonly options?: readonly string[];
 }
 
-const run = promisify(execFile);
+/** Rejects with MountError. May be called concurrently for different targets. */
+export interface Mounter {
+  /** Not idempotent: a second mount lies above the first. Look at {@link mounts} before. */
+  mount(request: MountRequest, signal?: AbortSignal): Promise<void>;
+  /** Unmounts; what is not mounted is a success. */
+  unmount(path: string): Promise<void>;
+  /** The kernel's table of mounts. */
+  mounts(): Promise<readonly MountEntry[]>;
+}
+
+/** What mount(8) or umount(8) had to say, in the form in which Kubernetes shows it. */
+export class MountError extends Error {
+  override readonly name = 'MountError';
+}
+
+/** A server that does not answer makes mount wait; longer than this it is tried anew. */
+const timeouts = { mountMs: 120_000, unmountMs: 30_000 } as const;
 
 /** Uses mount(8) and umount(8) of the node. */
 export const systemMounter: Mounter = {
-  mountTmpfs: async (path, { sizeBytes, mode }) => {
-    const size = sizeBytes > 0 ? `,size=${sizeBytes}` : '';
-    await run('mount', ['-t', 'tmpfs', '-o', `mode=${mode}${size}`, 'tmpfs', path]);
+  mount: async ({ type, source, target, options = [] }, signal) => {
+    const all = type === 'bind' ? ['bind', ...options] : options;
+    const args = [
+      // The source may be an open file (`/proc/PID/fd/N`): its name must stay as it is.
+      ...(type === 'bind' ? ['--no-canonicalize'] : ['-t', type]),
+      ...(all.length === 0 ? [] : ['-o', all.join(',')]),
+      source,
+      target,
+    ];
+    await run('mount', args, timeouts.mountMs, signal);
   },
   unmount: async (path) => {
-    if ((await readMountPoints()).includes(path)) await run('umount', [path]);
+    const isThere = async (): Promise<boolean> =>
+      (await systemMounter.mounts()).some((mount) => mount.path === path);
+    // One may lie above another.
+    while (await isThere()) {
+      try {
+        await run('umount', [path], timeouts.unmountMs, undefined);
+      } catch (error) {
+        if (await isThere()) throw error;
+      }
+    }
   },
-  mountsBelow: async (path) => {
-    const inside = (await readMountPoints()).filter(
-      (point) => point === path || point.startsWith(`${path}/`),
-    );
-    return inside.sort((a, b) => b.length - a.length);
-  },
+  mounts: async () => parseMountTable(await readFile('/proc/self/mountinfo', 'utf8')),
 };
 
-async function readMountPoints(): Promise<string[]> {
-  const table = await readFile('/proc/self/mountinfo', 'utf8');
-  return table
-    .split('\n')
-    .map((line) => line.split(' ')[4])
-    .filter((point) => point !== undefined)
-    .map((point) =>
-      point.replace(/\\([0-7]{3})/g, (_all, octal: string) => String.fromCharCode(parseInt(octal, 8))),
+/** Mount points at or below a path, deepest first, those that lie above others before them. */
+export function mountsBelow(table: readonly MountEntry[], path: string): readonly MountEntry[] {
+  const inside = table.filter((mount) => mount.path === path || mount.path.startsWith(`${path}/`));
+  return [...inside].reverse().sort((a, b) => b.path.length - a.path.length);
+}
+
+export async function isMountPoint(mounter: Mounter, path: string): Promise<boolean> {
+  return (await mounter.mounts()).some((mount) => mount.path === path);
+}
+
+async function run(
+  program: 'mount' | 'umount',
+  args: readonly string[],
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const options = { timeoutMs, ...(signal === undefined ? {} : { signal }) };
+  try {
+    const { exitCode, stdout, stderr } = await tryCommand(program, args, options);
+    if (exitCode === 0) return;
+    const words = program === 'mount' ? 'mount' : 'unmount';
+    const said = `${stdout}${stderr}`.trim().replaceAll('\n', ' ');
+    throw new MountError(
+      `${words} failed: exit status ${String(exitCode)}, arguments: ${args.join(' ')}, output: ${said}`,
     );
+  } catch (error) {
+    if (error instanceof CommandError) throw new MountError(error.message, { cause: error });
+    throw error;
+  }
 }

@@ -28,7 +28,7 @@ export async function configMapFiles(
 ): Promise<VolumeFiles> {
   const object = await context.configMap(name);
   if (object === undefined) return missing(`configmap "${name}" not found`, selection);
-  return select(configMapData(object), `ConfigMap ${qualified(context.pod, name)}`, selection);
+  return select(configMapData(object), 'configmap references non-existent config key', selection);
 }
 
 export async function secretFiles(
@@ -38,11 +38,7 @@ export async function secretFiles(
 ): Promise<VolumeFiles> {
   const object = await context.secret(name);
   if (object === undefined) return missing(`secret "${name}" not found`, selection);
-  return select(secretData(object), `Secret ${qualified(context.pod, name)}`, selection);
-}
-
-function qualified(pod: Pod, name: string): string {
-  return `${pod.metadata.namespace}/${name}`;
+  return select(secretData(object), 'references non-existent secret key', selection);
 }
 
 function configMapData({ data, binaryData }: ConfigMap): Map<string, Buffer> {
@@ -61,7 +57,7 @@ function missing(message: string, { optional }: Selection): VolumeFiles {
   throw new VolumeError(message);
 }
 
-function select(data: ReadonlyMap<string, Buffer>, from: string, selection: Selection): VolumeFiles {
+function select(data: ReadonlyMap<string, Buffer>, trouble: string, selection: Selection): VolumeFiles {
   const files = new Map<string, VolumeFile>();
   if (selection.items === undefined || selection.items.length === 0) {
     for (const [key, bytes] of data) files.set(key, { data: bytes, mode: selection.mode });
@@ -70,7 +66,7 @@ function select(data: ReadonlyMap<string, Buffer>, from: string, selection: Sele
   for (const { key, path, mode } of selection.items) {
     const bytes = data.get(key);
     if (bytes !== undefined) files.set(path, { data: bytes, mode: mode ?? selection.mode });
-    else if (!selection.optional) throw new VolumeError(`references non-existent key ${key} of ${from}`);
+    else if (!selection.optional) throw new VolumeError(`${trouble}: ${key}`);
   }
   return files;
 }
@@ -154,6 +150,14 @@ async function filesOfSource(
   }
   if (downwardAPI !== undefined) return downwardFiles(context, downwardAPI.items ?? [], mode);
   if (serviceAccountToken !== undefined) return tokenFile(context, serviceAccountToken, mode);
-  const kind = Object.keys(source)[0] ?? 'empty';
-  throw new VolumeError(`projected volumes do not support the source ${kind} yet`);
+  throw new VolumeError(unsupported(source));
+}
+
+/** Two sources need kinds of v1beta1, which this cluster does not serve. */
+function unsupported(source: VolumeProjection): string {
+  if (source.clusterTrustBundle !== undefined)
+    return 'projected source clusterTrustBundle: this cluster serves no ClusterTrustBundle (certificates.k8s.io/v1beta1)';
+  if (source.podCertificate !== undefined)
+    return 'projected source podCertificate: this cluster serves no PodCertificateRequest (certificates.k8s.io/v1beta1)';
+  return `projected source ${Object.keys(source)[0] ?? 'that is empty'} is not known`;
 }

@@ -66,6 +66,7 @@ function containerConfig({ image }: BarePodOptions): ContainerConfig {
     workingDir: '',
     envs: [],
     mounts: [],
+    devices: [],
     labels: {},
     annotations: {},
     logPath: 'web.log',

@@ -188,6 +188,7 @@ function containerConfig(subject: CriSubject, name: string, script: string): Con
     workingDir: '',
     envs: [],
     mounts: [],
+    devices: [],
     labels: {},
     annotations: {},
     logPath: `${name}/0.log`,

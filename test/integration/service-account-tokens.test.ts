@@ -10,6 +10,7 @@ import { pods } from '../../api/resources.js';
 import { createRestClient } from '../../client/rest-client.js';
 import { systemClock } from '../../common/clock.js';
 import { MemoryRuntime } from '../../kubelet/cri/memory-runtime.js';
+import { isMountPoint } from '../../kubelet/volumes/mounter.js';
 import { startFixture, textOf } from '../support/apiserver-fixture.js';
 import type { Answer, JsonObject } from '../support/apiserver-fixture.js';
 import { isReady, TestNode } from '../support/kubelet.js';
@@ -256,7 +257,7 @@ await t.test('the kubelet projects a token and keeps it over its restart', async
   t.equal(await read('namespace'), 'default');
   t.equal(await read('ca.crt'), api.pki.authority);
   t.equal((await stat(join(folder, 'token'))).mode & 0o777, 0o644);
-  t.ok((await node.mounter.mountsBelow(folder)).includes(folder), 'in memory, not on the disk');
+  t.ok(await isMountPoint(node.mounter, folder), 'in memory, not on the disk');
   const token = await read('token');
   t.match((await whoIs(token)).json, {
     status: {

@@ -20,7 +20,8 @@ import type { ContainerRuntime } from '../../kubelet/cri/runtime.js';
 import { runKubelet } from '../../kubelet/kubelet.js';
 import type { KubeletParts } from '../../kubelet/kubelet.js';
 import { openGate } from '../../kubelet/startup/gate.js';
-import type { Mounter } from '../../kubelet/volumes/mounter.js';
+import type { MountEntry } from '../../kubelet/volumes/mount-table.js';
+import type { Mounter, MountRequest } from '../../kubelet/volumes/mounter.js';
 import { testPki } from './pki.js';
 import type { TestPki } from './pki.js';
 
@@ -38,18 +39,24 @@ export interface TestKubeletOptions {
 
 /** Remembers mounts, makes none. */
 export class MemoryMounter implements Mounter {
-  readonly points = new Set<string>();
+  readonly #mounts: MountEntry[] = [];
 
-  async mountTmpfs(path: string): Promise<void> {
-    this.points.add(path);
+  get points(): readonly string[] {
+    return this.#mounts.map(({ path }) => path);
+  }
+
+  async mount({ type, source, target }: MountRequest): Promise<void> {
+    const entry = { path: target, root: '/', device: '0:0', type, source, isShared: false, isSlave: false };
+    this.#mounts.push(entry);
   }
 
   async unmount(path: string): Promise<void> {
-    this.points.delete(path);
+    for (let index = this.#mounts.length - 1; index >= 0; index--)
+      if (this.#mounts[index]?.path === path) this.#mounts.splice(index, 1);
   }
 
-  async mountsBelow(path: string): Promise<readonly string[]> {
-    return [...this.points].filter((point) => point === path || point.startsWith(`${path}/`));
+  async mounts(): Promise<readonly MountEntry[]> {
+    return [...this.#mounts];
   }
 }
 

@@ -183,7 +183,7 @@ void t.test('a user namespace: one range for sandbox, container and the owners o
     restartCount: 0,
     image: { id: 'i', repoTags: [], repoDigests: [], sizeBytes: 1, username: '' },
     environment: new Map(),
-    volumes: new Map(),
+    volumes: { mounts: [], devices: [] },
     hostsFile: '/node/hosts',
     terminationMessageFile: '/node/message',
     node: { memoryBytes: 1000 },
