@@ -8,7 +8,11 @@ import {
   quantityToNumber,
 } from '../quantity.js';
 import { compilePattern, compileRe2 } from '../regular-expression.js';
-import { isIPv4, isIPv6 } from '../ip-text.js';
+import { registerAddresses } from './addresses.js';
+import { registerMacros } from './macros.js';
+import { registerNamedFormats } from './named-formats.js';
+import { sameValue } from './same-value.js';
+import { registerSemanticVersions } from './semantic-versions.js';
 
 /** An argument of a function: the type checker has looked at it. */
 type Value = never;
@@ -19,6 +23,9 @@ export function registerExtensions(environment: Environment): void {
   registerQuantities(environment);
   registerAddresses(environment);
   registerUrls(environment);
+  registerSemanticVersions(environment);
+  registerNamedFormats(environment);
+  registerMacros(environment);
 }
 
 function registerStrings(environment: Environment): void {
@@ -177,30 +184,6 @@ function extreme(
   return list.reduce((best, one) => (isBetter(one, best) ? one : best), first);
 }
 
-/** Whether two values of CEL are equal. */
-export function sameValue(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a == b;
-  if (a instanceof Date || b instanceof Date) return Number(a) === Number(b);
-  if (Array.isArray(a) || Array.isArray(b))
-    return (
-      Array.isArray(a) &&
-      Array.isArray(b) &&
-      a.length === b.length &&
-      a.every((one, index) => sameValue(one, b[index]))
-    );
-  const left = entriesOf(a);
-  const right = new Map(entriesOf(b));
-  return (
-    left.length === right.size &&
-    left.every(([key, value]) => right.has(key) && sameValue(value, right.get(key)))
-  );
-}
-
-function entriesOf(value: object): [unknown, unknown][] {
-  return value instanceof Map ? [...(value as Map<unknown, unknown>)] : Object.entries(value);
-}
-
 class QuantityValue {
   readonly text: string;
   constructor(text: string) {
@@ -257,36 +240,6 @@ function succeeds(what: () => unknown): boolean {
   } catch {
     return false;
   }
-}
-
-class AddressValue {
-  readonly text: string;
-  constructor(text: string) {
-    this.text = text;
-  }
-}
-
-function registerAddresses(environment: Environment): void {
-  const isAddress = (text: string): boolean => isIPv4(text) || isIPv6(text);
-  environment.registerType('IP', { ctor: AddressValue, fields: {} });
-  environment.registerFunction('isIP(string): bool', isAddress);
-  environment.registerFunction('ip(string): IP', (text: string) => {
-    if (!isAddress(text))
-      throw new RangeError(`IP Address "${text}" parse error during conversion from string`);
-    return new AddressValue(text);
-  });
-  environment.registerFunction('IP.family(): int', ({ text }: AddressValue) => (isIPv4(text) ? 4n : 6n));
-  environment.registerFunction(
-    'IP.isLoopback(): bool',
-    ({ text }: AddressValue) => text.startsWith('127.') || text === '::1',
-  );
-  environment.registerFunction('string(IP): string', ({ text }: AddressValue) => text);
-  environment.registerOperator('IP == IP', (a: AddressValue, b: AddressValue) => a.text === b.text);
-  environment.registerFunction('isCIDR(string): bool', (text: string) => {
-    const [address = '', length = '', ...rest] = text.split('/');
-    const max = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
-    return rest.length === 0 && /^\d+$/.test(length) && Number(length) <= max;
-  });
 }
 
 class UrlValue {

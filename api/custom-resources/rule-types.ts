@@ -1,6 +1,6 @@
 /** The schema of a custom resource in the types of CEL, and its values in those of CEL. */
 import type { Environment } from '../cel/expression.js';
-import { sameValue } from '../cel/extensions.js';
+import { sameValue } from '../cel/same-value.js';
 import { isJsonObject } from '../patch/merge-patch.js';
 import type { SchemaNode } from './schema-node.js';
 
