@@ -168,11 +168,17 @@ function addOverhead(target: ResourceAmounts, overhead: ResourceAmounts, which: 
   combine(target, overhead, (a, b) => (which === 'limits' && a === 0 ? 0 : a + b));
 }
 
-/** Guaranteed, Burstable or BestEffort, from requests and limits of cpu and memory of all containers. */
+/**
+ * Guaranteed, Burstable or BestEffort, from requests and limits of cpu and memory: those of the Pod as a whole where it
+ * has any, else those of all containers.
+ */
 export function podQosClass(spec: PodSpec): 'Guaranteed' | 'Burstable' | 'BestEffort' {
   let anything = false;
   let guaranteed = true;
-  for (const { resources } of [...(spec.initContainers ?? []), ...spec.containers]) {
+  const { requests, limits } = spec.resources ?? {};
+  const isWhole = Object.keys({ ...requests, ...limits }).length > 0;
+  const holders = isWhole ? [spec] : [...(spec.initContainers ?? []), ...spec.containers];
+  for (const { resources } of holders) {
     for (const name of ['cpu', 'memory']) {
       const limit = resources?.limits?.[name] ?? '0';
       const request = resources?.requests?.[name] ?? limit;

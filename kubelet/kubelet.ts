@@ -16,10 +16,11 @@ import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
 import type { CgroupManager } from './containers/cgroups.js';
 import type { KubeletConfiguration } from './config/kubelet-configuration.js';
+import { prepareCgroups, resourcePolicyOf } from './containers/resource-policy.js';
 import { UserNamespaces } from './containers/user-namespaces.js';
 import type { ContainerRuntime, RuntimeVersion } from './cri/runtime.js';
 import { ImageManager, parallelPulls } from './images/image-manager.js';
-import { maxPodsOf, nodeAllocatable } from './node/compute-node-status.js';
+import { maxPodsOf, nodeAllocatable } from './node/node-resources.js';
 import { readMachineFacts } from './node/machine-facts.js';
 import type { MachineFacts } from './node/machine-facts.js';
 import { NodeAgent } from './node/node-agent.js';
@@ -113,6 +114,7 @@ export async function runKubelet(
     clock,
     log,
   });
+  await prepareCgroups(settings.configuration, machine, parts.cgroups);
   // What runs already is known before the first Pod is looked at, or it would be started twice.
   await relistUntilDone(podServices.runtimeState, parts, running);
   const unfollow = followPods(podInformer, workers);
@@ -208,8 +210,8 @@ function assemble(
     node: {
       name: nodeName,
       ip: nodeIp,
-      memoryBytes: machine.memoryBytes,
-      allocatable: nodeAllocatable({ machine, maxPods: maxPodsOf(configuration, machine.cpuCount) }),
+      resources: resourcePolicyOf(configuration, machine, cgroups),
+      allocatable: nodeAllocatable({ machine, configuration }),
       runtimeName: version.runtimeName,
       security: {
         seccompFolder: join(settings.rootDir, 'seccomp'),

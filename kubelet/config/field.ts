@@ -183,6 +183,11 @@ export function optionalInteger(range: Range, notes: KeyNotes): Field<number | u
   return { ...integer(0, range, notes), byDefault: undefined };
 }
 
+/** Undefined where it is left out. */
+export function optionalBoolean(notes: KeyNotes): Field<boolean | undefined, ''> {
+  return boolean(undefined, notes);
+}
+
 /** A number between 0 and 1. */
 export function factor(byDefault: number, notes: KeyNotes): Field<number, ''> {
   return field(byDefault, notes, {

@@ -14,7 +14,7 @@ import type { ContainerMounts } from '../volumes/container-mounts.js';
 import { podHostname } from './hosts-file.js';
 import { annotations, containerHash, labels } from './names.js';
 import { containerResources } from './resources.js';
-import type { NodeMemory } from './resources.js';
+import type { ResourcePolicy } from './resources.js';
 import { containerSecurityContext, sandboxSecurityContext } from './security-context.js';
 import type { NodeSecurity } from './security-context.js';
 import type { IdRange } from './user-namespaces.js';
@@ -87,10 +87,9 @@ export interface ContainerInput {
   readonly hostsFile: string;
   /** The file on the node that is mounted at the termination message path. */
   readonly terminationMessageFile: string;
-  readonly node: NodeMemory;
+  readonly resources: ResourcePolicy;
   readonly security: NodeSecurity;
   readonly userNamespace: IdRange | undefined;
-  readonly cgroupVersion: 1 | 2;
 }
 
 export const defaultTerminationMessagePath = '/dev/termination-log';
@@ -123,7 +122,7 @@ export function generateContainerConfig(input: ContainerInput): ContainerConfig 
     tty: container.tty === true,
     ...(container.lifecycle?.stopSignal === undefined ? {} : { stopSignal: container.lifecycle.stopSignal }),
     linux: {
-      resources: containerResources(pod, container, input.node, input.cgroupVersion),
+      resources: containerResources(pod, container, input.resources),
       securityContext: withTarget(
         containerSecurityContext({
           pod,

@@ -147,6 +147,8 @@ export interface LinuxContainerResources {
   readonly cpuShares: number;
   readonly memoryLimitInBytes: number;
   readonly oomScoreAdj: number;
+  /** Page sizes are written 2MB, 1GB. */
+  readonly hugepageLimits?: readonly { readonly pageSize: string; readonly limit: number }[];
   /** cgroup v2 only: raw controller files. */
   readonly unified: Readonly<Record<string, string>>;
 }

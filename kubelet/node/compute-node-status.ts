@@ -1,54 +1,23 @@
 /** A Node's status from what the machine and the runtime say. Pure. */
 import type { ContainerImage, NodeCondition, NodeStatus } from '../../api/generated/core-v1.js';
 import { findCondition } from '../../api/pod-helpers.js';
-import { quantityFromBytes } from '../../api/quantity.js';
-import type { KubeletConfiguration } from '../config/kubelet-configuration.js';
 import type { RuntimeCondition, RuntimeFeatures, RuntimeImage, RuntimeVersion } from '../cri/runtime.js';
 import type { MachineFacts, Pressure } from './machine-facts.js';
+import { nodeAllocatable, nodeCapacity } from './node-resources.js';
+import type { CapacityInput } from './node-resources.js';
 
 const mebibyte = 1024 * 1024;
 /** Kept free for the node itself. */
 export const memoryReserveBytes = 100 * mebibyte;
 /** Less free storage than this, or than 5 % where that is less, is pressure. */
 const storageReserveBytes = 1024 * mebibyte;
-export interface CapacityInput {
-  readonly machine: MachineFacts;
-  readonly maxPods: number;
-}
-
-/** How many pods may run here: `maxPods`, or `podsPerCore` for each core where that is less. */
-export function maxPodsOf(
-  { maxPods, podsPerCore }: Pick<KubeletConfiguration, 'maxPods' | 'podsPerCore'>,
-  cpuCount: number,
-): number {
-  return podsPerCore === 0 ? maxPods : Math.min(maxPods, podsPerCore * cpuCount);
-}
-
-export function nodeCapacity({ machine, maxPods }: CapacityInput): Record<string, string> {
-  return {
-    cpu: String(machine.cpuCount),
-    memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`,
-    'ephemeral-storage': `${Math.floor(machine.storageBytes / 1024)}Ki`,
-    pods: String(maxPods),
-  };
-}
-
-/** Capacity less what the node keeps for itself. */
-export function nodeAllocatable(input: CapacityInput): Record<string, string> {
-  const memory = Math.max(0, input.machine.memoryBytes - memoryReserveBytes);
-  const storage = Math.max(0, input.machine.storageBytes - storageReserve(input.machine.storageBytes));
-  return {
-    ...nodeCapacity(input),
-    memory: `${Math.floor(memory / 1024)}Ki`,
-    'ephemeral-storage': quantityFromBytes(Math.floor(storage)),
-  };
-}
 
 function storageReserve(totalBytes: number): number {
   return Math.min(storageReserveBytes, totalBytes * 0.05);
 }
 
 export interface NodeStatusInput extends CapacityInput {
+  readonly machine: MachineFacts;
   readonly nodeName: string;
   readonly nodeIp: string;
   readonly port: number;

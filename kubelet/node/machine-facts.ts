@@ -1,6 +1,7 @@
 /** What this machine is and has, read from the kernel. */
-import { readFile, statfs } from 'node:fs/promises';
+import { readFile, readdir, statfs } from 'node:fs/promises';
 import { arch, availableParallelism, release } from 'node:os';
+import { join } from 'node:path';
 import type { NodeSystemInfo } from '../../api/generated/core-v1.js';
 
 /** The version that the node reports: the API level that Knarr speaks, and who speaks it. */
@@ -11,6 +12,9 @@ export interface MachineFacts {
   readonly memoryBytes: number;
   /** Of the filesystem that holds the kubelet's folder. */
   readonly storageBytes: number;
+  /** Pools of huge pages that the kernel keeps, also empty ones. */
+  readonly hugepages: readonly { readonly sizeBytes: number; readonly count: number }[];
+  readonly maxProcesses: number;
   readonly architecture: string;
   readonly info: Omit<NodeSystemInfo, 'containerRuntimeVersion'>;
 }
@@ -19,19 +23,24 @@ export interface MachineFacts {
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
 
 export async function readMachineFacts(rootDir: string): Promise<MachineFacts> {
-  const [memory, machineId, systemUuid, bootId, osRelease, storage] = await Promise.all([
-    readMemory(),
-    readFirst(['/etc/machine-id', '/var/lib/dbus/machine-id']),
-    readFirst(['/sys/class/dmi/id/product_uuid', '/etc/machine-id']),
-    readFirst(['/proc/sys/kernel/random/boot_id']),
-    readFirst(['/etc/os-release', '/usr/lib/os-release']),
-    statfs(rootDir),
-  ]);
+  const [memory, machineId, systemUuid, bootId, osRelease, storage, hugepages, maxProcesses] =
+    await Promise.all([
+      readMemory(),
+      readFirst(['/etc/machine-id', '/var/lib/dbus/machine-id']),
+      readFirst(['/sys/class/dmi/id/product_uuid', '/etc/machine-id']),
+      readFirst(['/proc/sys/kernel/random/boot_id']),
+      readFirst(['/etc/os-release', '/usr/lib/os-release']),
+      statfs(rootDir),
+      readHugepages('/sys/kernel/mm/hugepages'),
+      readMaxProcesses(),
+    ]);
   const architecture = architectures[arch()] ?? arch();
   return {
     cpuCount: availableParallelism(),
     memoryBytes: memory.totalBytes,
     storageBytes: storage.blocks * storage.bsize,
+    hugepages,
+    maxProcesses,
     architecture,
     info: {
       machineID: machineId,
@@ -56,19 +65,40 @@ export interface Pressure {
 }
 
 export async function readPressure(rootDir: string): Promise<Pressure> {
-  const [memory, storage, load, maxPid] = await Promise.all([
+  const [memory, storage, load, maxProcesses] = await Promise.all([
     readMemory(),
     statfs(rootDir),
     readFile('/proc/loadavg', 'utf8'),
-    readFile('/proc/sys/kernel/pid_max', 'utf8'),
+    readMaxProcesses(),
   ]);
   return {
     memoryAvailableBytes: memory.availableBytes,
     storageAvailableBytes: storage.bavail * storage.bsize,
     storageBytes: storage.blocks * storage.bsize,
     processes: Number(/\/(\d+) /.exec(load)?.[1] ?? 0),
-    maxProcesses: Number(maxPid.trim()),
+    maxProcesses,
   };
+}
+
+/** The kernel ends with whichever comes first: numbers for processes, or threads. */
+async function readMaxProcesses(): Promise<number> {
+  const [pids, threads] = await Promise.all(
+    ['pid_max', 'threads-max'].map((name) => readFile(`/proc/sys/kernel/${name}`, 'utf8')),
+  );
+  return Math.min(Number(pids), Number(threads));
+}
+
+/** By size; a kernel without huge pages has no such folder. */
+async function readHugepages(folder: string): Promise<MachineFacts['hugepages']> {
+  const pools = await readdir(folder).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  });
+  const read = pools.map(async (pool) => ({
+    sizeBytes: Number(/^hugepages-(\d+)kB$/.exec(pool)?.[1] ?? 0) * 1024,
+    count: Number(await readFile(join(folder, pool, 'nr_hugepages'), 'utf8')),
+  }));
+  return (await Promise.all(read)).sort((a, b) => b.sizeBytes - a.sizeBytes);
 }
 
 async function readMemory(): Promise<{ totalBytes: number; availableBytes: number }> {

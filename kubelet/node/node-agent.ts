@@ -17,7 +17,7 @@ import type { Logger } from '../../common/log.js';
 import { isAborted } from '../../client/is-aborted.js';
 import type { KubeletConfiguration } from '../config/kubelet-configuration.js';
 import type { ContainerRuntime, RuntimeFeatures, RuntimeImage, RuntimeVersion } from '../cri/runtime.js';
-import { computeNodeStatus, isBriefSilence, maxPodsOf, problemOf } from './compute-node-status.js';
+import { computeNodeStatus, isBriefSilence, problemOf } from './compute-node-status.js';
 import type { NodeStatusInput } from './compute-node-status.js';
 import { readPressure } from './machine-facts.js';
 import type { MachineFacts } from './machine-facts.js';
@@ -195,14 +195,13 @@ export class NodeAgent {
   }
 
   async #compute(withImages = false): Promise<{ status: NodeStatus; ready: boolean }> {
-    const { runtime, clock, rootDir, configuration, machine } = this.#options;
+    const { runtime, clock, rootDir, configuration } = this.#options;
     const [conditions, pressure] = await Promise.all([this.#askRuntime(), readPressure(rootDir)]);
     const problem = problemOf(conditions);
     if (withImages && problem === undefined)
       [this.#images, this.#features] = await Promise.all([runtime.listImages(), runtime.features()]);
     const status = computeNodeStatus({
       ...this.#options,
-      maxPods: maxPodsOf(configuration, machine.cpuCount),
       maxImages: configuration.nodeStatusMaxImages,
       pressure,
       runtime: conditions,

@@ -5,6 +5,7 @@ import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { CgroupManager } from '../containers/cgroups.js';
 import type { ClusterDns } from '../containers/dns-config.js';
+import type { ResourcePolicy } from '../containers/resources.js';
 import type { NodeSecurity } from '../containers/security-context.js';
 import type { UserNamespaces } from '../containers/user-namespaces.js';
 import type { ContainerRuntime } from '../cri/runtime.js';
@@ -23,7 +24,7 @@ import type { VolumeManager } from '../volumes/volume-manager.js';
 export interface NodeFacts {
   readonly name: string;
   readonly ip: string;
-  readonly memoryBytes: number;
+  readonly resources: ResourcePolicy;
   readonly allocatable: Readonly<Record<string, string>>;
   /** `containerd`: the scheme of container IDs. */
   readonly runtimeName: string;

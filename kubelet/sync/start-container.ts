@@ -113,10 +113,9 @@ async function prepareConfig(
       volumes,
       hostsFile: ready.hostsFile,
       terminationMessageFile,
-      node: services.node,
+      resources: services.node.resources,
       security: services.node.security,
       userNamespace: await userNamespaceOf(services, pod),
-      cgroupVersion: services.cgroups.version,
     });
     await mkdir(join(services.folders.logs(pod), container.name), { recursive: true });
     return config;

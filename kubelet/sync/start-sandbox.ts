@@ -41,7 +41,7 @@ export async function startSandbox(services: PodServices, pod: Pod, attempt: num
   const [config] = await Promise.all([
     sandboxConfigFor(services, pod, attempt),
     mkdir(folders.logs(pod), { recursive: true }),
-    cgroups.ensure(pod, podCgroupLimits(pod)),
+    cgroups.ensure(pod, podCgroupLimits(pod, services.node.resources)),
   ]);
   const { uid, namespace, name } = pod.metadata;
   runtimeState.expect({ uid, namespace, name });

@@ -169,10 +169,10 @@ async function testKubelet(): Promise<void> {
         ({ metadata }) => metadata.name === 'sidecar',
       );
       await runtime.stopContainer(sidecar?.id ?? '', 0);
-      t.match((await followed).body, /one last line\n$/);
+      t.match((await followed).body, /one last line\n/);
       await node.untilPod('web', (pod) => isReady(pod) && restartsOf(pod, 'sidecar') === 1);
       const previous = await request('/containerLogs/default/web/sidecar?previous=true');
-      t.match(previous.body, /one last line\n$/);
+      t.match(previous.body, /one last line\n/);
       t.equal((await request('/containerLogs/default/web/web?previous=true')).status, 400);
     },
   );

@@ -62,9 +62,16 @@ export class MemoryMounter implements Mounter {
 
 export const noCgroups: CgroupManager = {
   version: 1,
+  has: () => false,
   pathOf: (pod) => `/kubepods/pod${pod.metadata.uid}`,
   ensure: async () => undefined,
   remove: async () => undefined,
+  list: async () => [],
+  ensureRoot: async () => undefined,
+  setQosShares: async () => undefined,
+  limitForeign: async () => undefined,
+  usage: async () => undefined,
+  totalUsage: async () => undefined,
 };
 
 /** One node: the apiserver and the folders outlive the kubelet, which may be stopped and started again. */

@@ -74,7 +74,6 @@ export const podKeys = {
     {
       about: 'Processes of one pod; -1: as many as the node.',
       flag: 'pod-max-pids',
-      support: refused('processes of a pod are not limited yet'),
     },
   ),
   allowedUnsafeSysctls: list([], texts, {

@@ -9,6 +9,7 @@ import {
   map,
   noEffect,
   opaque,
+  optionalBoolean,
   path,
   readQuantity,
   readText,
@@ -77,7 +78,6 @@ const reservation = {
 };
 
 const noEviction = refused('eviction under pressure is not there yet');
-const noReservations = refused('resources of the node are not kept yet');
 const noManagers = refused('CPUs and memory are not pinned to containers');
 
 export const resourceKeys = {
@@ -108,19 +108,16 @@ export const resourceKeys = {
   cpuCFSQuota: boolean(true, {
     about: 'CPU limits are enforced.',
     flag: 'cpu-cfs-quota',
-    support: refused('CPU limits are always enforced'),
   }),
   cpuCFSQuotaPeriod: duration('100ms', {
     about: 'The period of the CPU quota.',
     flag: 'cpu-cfs-quota-period',
     minMs: 1,
     maxMs: 1000,
-    support: refused('the period is 100 ms'),
   }),
-  singleProcessOOMKill: boolean(true, {
+  singleProcessOOMKill: optionalBoolean({
     about:
-      'Out of memory, one process of a container is killed, not all of them (cgroup v2). Kubernetes: false on v2.',
-    support: refused('processes are killed one by one'),
+      'Out of memory, one process of a container is killed, not all of them. Default: true on cgroup v1, false on v2.',
   }),
   memorySwap: opaque('`swapBehavior`', {
     about: 'Whether containers may swap.',
@@ -189,12 +186,10 @@ export const resourceKeys = {
   systemReserved: map({}, reservation, {
     about: 'What is kept for processes of the machine: cpu, memory, ephemeral-storage, pid.',
     flag: 'system-reserved',
-    support: noReservations,
   }),
   kubeReserved: map({}, reservation, {
     about: 'What is kept for the processes of Kubernetes: cpu, memory, ephemeral-storage, pid.',
     flag: 'kube-reserved',
-    support: noReservations,
   }),
   reservedSystemCPUs: text('', {
     about: 'CPUs that are kept for the machine.',
@@ -204,12 +199,10 @@ export const resourceKeys = {
   systemReservedCgroup: text('', {
     about: 'The cgroup in which systemReserved is enforced.',
     flag: 'system-reserved-cgroup',
-    support: noReservations,
   }),
   kubeReservedCgroup: text('', {
     about: 'The cgroup in which kubeReserved is enforced.',
     flag: 'kube-reserved-cgroup',
-    support: noReservations,
   }),
   enforceNodeAllocatable: list(
     ['pods'],
@@ -225,7 +218,6 @@ export const resourceKeys = {
     {
       about: 'Whose share of the node a cgroup enforces.',
       flag: 'enforce-node-allocatable',
-      support: noReservations,
     },
   ),
   kernelMemcgNotification: boolean(false, {

@@ -113,6 +113,10 @@ void t.test('the class of service', async (t) => {
   ];
   for (const [resources, expected] of cases)
     t.equal(podQosClass(pod({ spec: { containers: [{ name: 'a', resources }] } }).spec), expected);
+  const limits = { cpu: '1', memory: '1Gi' };
+  const containers = [{ name: 'a' }, { name: 'b', resources: { requests: { cpu: '100m' } } }];
+  const whole = pod({ spec: { containers, resources: { limits, requests: limits } } });
+  t.equal(podQosClass(whole.spec), 'Guaranteed', 'what the pod has as a whole counts alone');
 });
 
 void t.test('the hash of a template', async (t) => {

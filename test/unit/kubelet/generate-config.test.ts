@@ -6,13 +6,7 @@ import {
   generateSandboxConfig,
 } from '../../../kubelet/containers/generate-config.js';
 import { hostsFile, podHostname } from '../../../kubelet/containers/hosts-file.js';
-import {
-  cpuQuota,
-  cpuShares,
-  cpuWeight,
-  oomScoreAdjust,
-  podCgroupLimits,
-} from '../../../kubelet/containers/resources.js';
+import { defaultResourcePolicy } from '../../../kubelet/containers/resources.js';
 import type { ContainerConfig } from '../../../kubelet/cri/runtime.js';
 import { defaultPullPolicy, withDefaultTag } from '../../../kubelet/images/image-name.js';
 
@@ -52,10 +46,14 @@ function generate(container: Partial<Container>, spec: Partial<PodSpec> = {}, mo
     volumes: { mounts: [dataMount], devices: [] },
     hostsFile: '/node/hosts',
     terminationMessageFile: '/node/message',
-    node: { memoryBytes: 1000 },
+    resources: {
+      ...defaultResourcePolicy,
+      singleProcessOomKill: true,
+      cgroupVersion: 1,
+      memoryBytes: 1000,
+    },
     security: { seccompFolder: '/node/seccomp', seccompDefault: false },
     userNamespace: undefined,
-    cgroupVersion: 1,
     ...more,
   });
 }
@@ -109,31 +107,6 @@ void t.test('a container', async (t) => {
       ['/dev/termination-log', '/node/message', false],
     ],
   );
-});
-
-void t.test('resources', async (t) => {
-  t.strictSame([0, 1, 100, 1000, 2500].map(cpuShares), [2, 2, 102, 1024, 2560]);
-  t.strictSame([0, 5, 500, 2000].map(cpuQuota), [0, 1000, 50_000, 200_000]);
-  t.strictSame([2, 1024, 262_144].map(cpuWeight), [1, 39, 10_000]);
-  const node = { memoryBytes: 1000 * 1024 * 1024 };
-  const score = (resources: Container['resources']): number => {
-    const container = { name: 'main', ...(resources === undefined ? {} : { resources }) };
-    return oomScoreAdjust(pod({ containers: [container] }), container, node);
-  };
-  const exact = { cpu: '1', memory: '100Mi' };
-  t.equal(score(undefined), 1000);
-  t.equal(score({ requests: exact, limits: exact }), -997);
-  t.equal(score({ requests: { memory: '100Mi' } }), 900);
-  t.equal(score({ requests: { memory: '1000Mi' } }), 3);
-  const limited = { name: 'a', resources: { limits: { cpu: '1', memory: '64Mi' } } };
-  t.match(podCgroupLimits(pod({ containers: [limited] })), {
-    cpuQuota: 100_000,
-    memoryLimitBytes: 64 * 1024 * 1024,
-  });
-  t.match(podCgroupLimits(pod({ containers: [limited, { name: 'b' }] })), {
-    cpuQuota: 0,
-    memoryLimitBytes: 0,
-  });
 });
 
 void t.test('names and DNS', async (t) => {

@@ -9,7 +9,7 @@ import { decodeConfiguration, encodeConfiguration } from '../../../kubelet/confi
 import { describeConfiguration } from '../../../kubelet/config/describe-configuration.js';
 import { allKeys } from '../../../kubelet/config/kubelet-configuration.js';
 import { loadConfiguration } from '../../../kubelet/config/load-configuration.js';
-import { maxPodsOf } from '../../../kubelet/node/compute-node-status.js';
+import { maxPodsOf } from '../../../kubelet/node/node-resources.js';
 
 const head = 'apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n';
 

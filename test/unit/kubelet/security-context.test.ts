@@ -8,6 +8,7 @@ import {
   containerSecurityContext,
   sandboxSecurityContext,
 } from '../../../kubelet/containers/security-context.js';
+import { defaultResourcePolicy } from '../../../kubelet/containers/resources.js';
 import { UserNamespaces } from '../../../kubelet/containers/user-namespaces.js';
 import type { ContainerSecurityContext } from '../../../kubelet/cri/runtime.js';
 import { PodFolders } from '../../../kubelet/volumes/pod-folders.js';
@@ -186,10 +187,14 @@ void t.test('a user namespace: one range for sandbox, container and the owners o
     volumes: { mounts: [], devices: [] },
     hostsFile: '/node/hosts',
     terminationMessageFile: '/node/message',
-    node: { memoryBytes: 1000 },
+    resources: {
+      ...defaultResourcePolicy,
+      singleProcessOomKill: false,
+      cgroupVersion: 2,
+      memoryBytes: 1000,
+    },
     security: node,
     userNamespace: range,
-    cgroupVersion: 2,
   });
   const users = { mode: 'POD', uids: mapping, gids: mapping };
   t.strictSame(config.linux.securityContext.namespaceOptions.usernsOptions, users);
