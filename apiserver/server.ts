@@ -50,7 +50,8 @@ import { ServiceAllocator } from './resources/service/service-allocator.js';
 import { findInStorage } from './service-accounts/find-in-storage.js';
 import { createServiceAccountTokens } from './service-accounts/service-account-tokens.js';
 import type { ServiceAccountTokenOptions } from './service-accounts/service-account-tokens.js';
-import { EncodingCache } from './storage/encoding-cache.js';
+import { newEncodings } from './storage/encoding-cache.js';
+import type { Encodings } from './storage/encoding-cache.js';
 import { dialPod } from './subresources/proxy/forward-request.js';
 import type { DialPod } from './subresources/proxy/forward-request.js';
 import { ResourceStorage } from './storage/resource-storage.js';
@@ -118,7 +119,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     const addressClaims = new AddressClaims(() => resources.of(ipAddresses).storage, clock);
     const portClaims = new PortClaims(store, nodePorts);
     const allocator = new ServiceAllocator({ clusterIps, nodePorts, addressClaims, portClaims, log });
-    const storage = { store, cache, encodings: new EncodingCache() };
+    const storage = { store, cache, encodings: newEncodings() };
     const resources: ResourceTable = serveResources(options, storage, allocator);
     const parts = createParts(options, resources, clock, stopping.signal);
     await cache.whenReady(stopping.signal);
@@ -204,7 +205,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 
 function serveResources(
   options: ApiServerOptions,
-  shared: { readonly store: Store; readonly cache: WatchCache; readonly encodings: EncodingCache },
+  shared: { readonly store: Store; readonly cache: WatchCache; readonly encodings: Encodings },
   serviceAllocator: ServiceAllocator,
 ): ResourceTable {
   const strategies = createStrategies({ serviceAllocator, eventTtlSeconds: options.eventTtlSeconds });

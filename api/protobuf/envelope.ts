@@ -66,23 +66,20 @@ export function encodeProtobuf(schema: Schema, schemaName: string, object: objec
   return envelop({ apiVersion, kind }, encodeMessage(schema, schemaName, object));
 }
 
-/**
- * The pieces of a list, to be sent one after the other: `metadata` and `items` are messages without an envelope, and are not
- * copied.
- */
-export function listParts(
+/** The messages of objects, without envelopes, as they follow each other in the message of a list. */
+export function joinListItems(messages: readonly Uint8Array[]): Buffer {
+  return Buffer.concat(messages.flatMap((message) => [messageHead(itemsTag, message.length), message]));
+}
+
+/** What stands around the items of a list, which take so many bytes; `metadata` is a message without an envelope. */
+export function listEnds(
   type: TypeMeta,
   metadata: Uint8Array,
-  items: readonly Uint8Array[],
-): readonly Uint8Array[] {
+  itemsBytes: number,
+): { readonly before: Buffer; readonly after: Buffer } {
   const head = messageHead(tagOf(1, wireTypes.bytes), metadata.length);
-  const heads = items.map((item) => messageHead(itemsTag, item.length));
-  let total = head.length + metadata.length;
-  for (const [index, item] of items.entries()) total += (heads[index]?.length ?? 0) + item.length;
-  const parts: Uint8Array[] = [envelopeHead(type, total), head, metadata];
-  for (const [index, item] of items.entries()) parts.push(heads[index] ?? magic, item);
-  parts.push(envelopeEnd);
-  return parts;
+  const total = head.length + metadata.length + itemsBytes;
+  return { before: Buffer.concat([envelopeHead(type, total), head, metadata]), after: envelopeEnd };
 }
 
 /** Tag and length of a message that is a field of another. */

@@ -21,8 +21,10 @@ export const componentStatusHandlers: Readonly<Record<string, Handler>> = {
     const selection = readSelection(request);
     const names = [...controlPlane.map(({ name }) => name), storeName];
     const items = await Promise.all(names.map((name) => statusOf(request, name)));
-    const selected = items.filter((item) => item !== undefined && selection.matches(item));
-    await respondList(request, selected as StoredObject[], { resourceVersion: '' });
+    const selected = items.flatMap((item) =>
+      item !== undefined && selection.matches(item) ? [item.record] : [],
+    );
+    await respondList(request, selected, { resourceVersion: '' });
   },
   get: async (request) => {
     const { path, served } = request;

@@ -20,7 +20,7 @@ import type { Schema } from '../../api/schema/model.js';
 import type { AnyColumns } from '../../api/tables/table.js';
 import type { ResourceTable, ScalePaths, ServedResource } from '../handlers/context.js';
 import type { Strategy } from '../resources/strategy.js';
-import type { EncodingCache } from '../storage/encoding-cache.js';
+import type { Encodings } from '../storage/encoding-cache.js';
 import { apiVersionOf } from '../storage/object-codec.js';
 import { ResourceStorage } from '../storage/resource-storage.js';
 import type { Store } from '../storage/store.js';
@@ -33,7 +33,7 @@ import { ConversionWebhook, WebhookConversion } from './webhook-conversion.js';
 export interface ServeDependencies {
   readonly store: Store;
   readonly cache: WatchCache;
-  readonly encodings: EncodingCache;
+  readonly encodings: Encodings;
   readonly schema: Schema;
   /** Where the Services of webhooks are looked up. */
   readonly resources: ResourceTable;

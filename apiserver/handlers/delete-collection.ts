@@ -10,15 +10,15 @@ import { readSelection } from './selection.js';
 const parallel = 16;
 
 export const handleDeleteCollection: Handler = async (request) => {
-  const { path, exchange } = request;
+  const { path, exchange, served } = request;
   const selection = readSelection(request);
   const plan = readListPlan(exchange);
   const options = await readDeleteOptions(request);
-  const { items: selected, head } = await collect(request, selection, plan);
+  const { records: selected, head } = await collect(request, selection, plan);
   for (let start = 0; start < selected.length; start += parallel) {
     await Promise.all(
-      selected.slice(start, start + parallel).map(async ({ object }) => {
-        const { namespace = '', name } = object.metadata;
+      selected.slice(start, start + parallel).map(async (record) => {
+        const { namespace = '', name } = served.storage.decode(record).metadata;
         try {
           await deleteObject({ ...request, path: { ...path, namespace } }, name, options);
         } catch (error) {

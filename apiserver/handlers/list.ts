@@ -2,7 +2,8 @@
 import { StatusError } from '../../api/status-error.js';
 import type { ObjectPage } from '../storage/resource-storage.js';
 import { StoreError } from '../storage/store.js';
-import type { StoredObject } from '../storage/stored-object.js';
+import type { StoredRecord } from '../storage/store.js';
+import type { KubernetesObject } from '../../api/objects.js';
 import { Pieces } from '../flow-control/turns.js';
 import type { Handler, ResourceRequest } from './context.js';
 import { encodeContinue, latestRevision } from './continue-token.js';
@@ -20,16 +21,16 @@ const lookAheadFactor = 4;
 export const handleList: Handler = async (request) => {
   const selection = readSelection(request);
   const plan = readListPlan(request.exchange);
-  const { items, head } = await collect(request, selection, plan);
-  await respondList(request, items, head);
+  const { records, head } = await collect(request, selection, plan);
+  await respondList(request, records, head);
 };
 
 export interface Collected {
-  readonly items: readonly StoredObject[];
+  readonly records: readonly StoredRecord[];
   readonly head: ListHead;
 }
 
-/** The objects that a list shows. Throws Expired, Timeout. */
+/** What a list shows. Throws Expired, Timeout. */
 export async function collect(
   request: ResourceRequest,
   selection: Selection,
@@ -37,37 +38,37 @@ export async function collect(
 ): Promise<Collected> {
   const { served, path } = request;
   const prefix = served.storage.layout.prefix(path.namespace);
-  const items: StoredObject[] = [];
+  const records: StoredRecord[] = [];
   let start = plan.start === undefined ? undefined : prefix + plan.start;
   let revision = plan.revision;
   const pieces = new Pieces(request.admission.turn);
   for (;;) {
-    const wanted = plan.limit === undefined ? undefined : plan.limit - items.length;
+    const wanted = plan.limit === undefined ? undefined : plan.limit - records.length;
     const limit = wanted !== undefined && selection.selective ? wanted * lookAheadFactor : wanted;
     const page = await readPage(request, selection, { start, limit, revision, plan });
     revision = page.revision;
-    for (const [index, item] of page.items.entries()) {
-      if (selection.selective) {
-        if (pieces.due) await pieces.next();
-        if (!selection.matches(item)) continue;
-      }
-      items.push(item);
-      if (items.length !== plan.limit) continue;
-      const left = page.items.length - index - 1 + page.remaining;
-      return {
-        items,
-        head: headOf(revision, left > 0 ? item : undefined, selection.selective ? undefined : left),
-      };
+    const last = page.records.at(-1);
+    // All of it is shown: nobody looks at the records one by one.
+    if (!selection.selective) {
+      const next = page.remaining > 0 ? last : undefined;
+      return { records: page.records, head: headOf(revision, next, page.remaining) };
     }
-    const last = page.items.at(-1);
+    for (const [index, record] of page.records.entries()) {
+      if (pieces.due) await pieces.next();
+      if (!selection.matches(served.storage.view(record))) continue;
+      records.push(record);
+      if (records.length !== plan.limit) continue;
+      const left = page.records.length - index - 1 + page.remaining;
+      return { records, head: headOf(revision, left > 0 ? record : undefined, undefined) };
+    }
     if (page.remaining === 0 || last === undefined)
-      return { items, head: headOf(revision, undefined, undefined) };
-    start = `${last.record.key}\0`;
+      return { records, head: headOf(revision, undefined, undefined) };
+    start = `${last.key}\0`;
   }
 
-  function headOf(at: number, last: StoredObject | undefined, remaining: number | undefined): ListHead {
+  function headOf(at: number, last: StoredRecord | undefined, remaining: number | undefined): ListHead {
     if (last === undefined) return { resourceVersion: String(at) };
-    const next = encodeContinue({ revision: at, start: `${last.record.key.slice(prefix.length)}\0` });
+    const next = encodeContinue({ revision: at, start: `${last.key.slice(prefix.length)}\0` });
     return {
       resourceVersion: String(at),
       continue: next,
@@ -85,7 +86,7 @@ async function readPage(
     readonly revision: number | undefined;
     readonly plan: ListPlan;
   },
-): Promise<ObjectPage<StoredObject['object']>> {
+): Promise<ObjectPage<KubernetesObject>> {
   const { start, limit, revision, plan } = options;
   if (revision === undefined && start === undefined) {
     const candidates = await readCandidates(request, selection, plan.notOlderThan);
@@ -121,7 +122,7 @@ async function readCandidates(
   request: ResourceRequest,
   { terms }: Selection,
   notOlderThan: number | undefined,
-): Promise<ObjectPage<StoredObject['object']> | undefined> {
+): Promise<ObjectPage<KubernetesObject> | undefined> {
   const { served, path, exchange } = request;
   const { namespace } = path;
   if (notOlderThan === undefined) return served.storage.listCandidates({ namespace }, terms, exchange.signal);
@@ -134,7 +135,7 @@ async function readCandidates(
 async function readCached(
   request: ResourceRequest,
   notOlderThan: number,
-): Promise<ObjectPage<StoredObject['object']>> {
+): Promise<ObjectPage<KubernetesObject>> {
   const { served, path } = request;
   return waitForRevision(request, notOlderThan, (signal) =>
     served.storage.listCached(path.namespace, notOlderThan, signal),

@@ -5,14 +5,16 @@ import type { Printed, PrintedTable } from '../../api/tables/table.js';
 import { listKindOf } from '../../api/resources.js';
 import { encodeMessage } from '../../api/protobuf/encode.js';
 import type { TypeMeta } from '../../api/protobuf/envelope.js';
-import { envelop } from '../../api/protobuf/envelope.js';
+import { envelop, joinListItems } from '../../api/protobuf/envelope.js';
 import { StatusError } from '../../api/status-error.js';
-import { sendBytes } from '../http/compression.js';
+import { compressFromBytes, sendBytes } from '../http/compression.js';
 import type { Exchange } from '../http/exchange.js';
 import type { MetaVersion, Representation } from '../http/negotiation.js';
 import { negotiate } from '../http/negotiation.js';
 import { jsonType, respondJson, respondProtobuf, respondValue } from '../http/respond.js';
 import { apiVersionOf } from '../storage/object-codec.js';
+import { valueBytes } from '../storage/list-blocks.js';
+import type { StoredRecord } from '../storage/store.js';
 import type { StoredObject } from '../storage/stored-object.js';
 import type { ResourceRequest, ServedResource } from './context.js';
 import type { ListHead } from './stream-list.js';
@@ -146,29 +148,41 @@ export function messageOf({ parts, served }: ResourceRequest): (stored: StoredOb
 /** Sends a collection. */
 export async function respondList(
   request: ResourceRequest,
-  items: readonly StoredObject[],
+  records: readonly StoredRecord[],
   head: ListHead,
 ): Promise<void> {
   const { exchange, served, parts } = request;
+  const { storage } = served;
   const { schemaName } = served.definition;
   const representation = representationOf(request);
   const type = { kind: listKindOf(served.definition), apiVersion: apiVersionOf(served.definition) };
+  const aboutBytes = valueBytes(records, compressFromBytes);
   switch (representation.as) {
     case 'object':
-      if (representation.format === 'json') await streamJsonList(request, type, head, items);
+      if (representation.format === 'json')
+        await streamJsonList(request, type, head, jsonBlocks(request, records), aboutBytes);
       else if (representation.format === 'protobuf')
-        await streamProtobufList(request, type, encodeListMeta(request, head), items, messageOf(request));
+        await streamProtobufList(
+          request,
+          type,
+          encodeListMeta(request, head),
+          protobufBlocks(request, records),
+        );
       else
         await respondValue(exchange, 200, 'yaml', {
           schema: parts.schema,
           schemaName: `${schemaName}List`,
-          value: { ...type, metadata: head, items: items.map((item) => item.object) },
+          value: { ...type, metadata: head, items: records.map((record) => storage.decode(record)) },
         });
       return;
     case 'table': {
       const print = await tablePrinter(request, representation.version);
-      await streamList(request, print([], { listMeta: head }), items, ({ object }) =>
-        JSON.stringify(print([object], { noHeaders: true }).rows[0]),
+      await streamList(
+        request,
+        print([], { listMeta: head }),
+        records,
+        (record) => JSON.stringify(print([storage.decode(record)], { noHeaders: true }).rows[0]),
+        aboutBytes,
       );
       return;
     }
@@ -185,18 +199,28 @@ export async function respondList(
         metadata: head,
         items: [],
       };
+      const partial = (record: StoredRecord): object => partialMetadata(storage.decode(record), version);
       if (representation.format === 'json')
-        await streamList(request, list, items, ({ object }) =>
-          JSON.stringify(partialMetadata(object, version)),
-        );
+        await streamList(request, list, records, (record) => JSON.stringify(partial(record)), aboutBytes);
       else
         await respondValue(exchange, 200, representation.format, {
           schema: parts.schema,
           schemaName: `${partialMetadataName}List`,
-          value: { ...list, items: items.map((item) => partialMetadata(item.object, version)) },
+          value: { ...list, items: records.map(partial) },
         });
     }
   }
+}
+
+function jsonBlocks({ served: { storage } }: ResourceRequest, records: readonly StoredRecord[]) {
+  return storage.listBlocks('json', (some) => storage.encodeItems(some)).of(records);
+}
+
+function protobufBlocks({ served, parts }: ResourceRequest, records: readonly StoredRecord[]) {
+  const { storage, definition } = served;
+  const encode = (record: StoredRecord): Uint8Array =>
+    encodeMessage(parts.schema, definition.schemaName, storage.decode(record));
+  return storage.listBlocks('protobuf', (some) => joinListItems(some.map(encode))).of(records);
 }
 
 function encodeListMeta({ parts }: ResourceRequest, head: ListHead): Buffer {

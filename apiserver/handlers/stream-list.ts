@@ -1,10 +1,10 @@
-/** Sends collections piece by piece, from bytes that exist already, so that others get a turn in between. */
+/** Sends collections piece by piece, so that others get a turn in between. */
 import type { TypeMeta } from '../../api/protobuf/envelope.js';
-import { listParts, protobufType } from '../../api/protobuf/envelope.js';
+import { listEnds, protobufType } from '../../api/protobuf/envelope.js';
 import { Pieces } from '../flow-control/turns.js';
 import { openStream } from '../http/compression.js';
+import type { ResponseStream } from '../http/exchange.js';
 import { jsonType } from '../http/respond.js';
-import type { StoredObject } from '../storage/stored-object.js';
 import type { ResourceRequest } from './context.js';
 
 export interface ListHead {
@@ -13,72 +13,61 @@ export interface ListHead {
   readonly remainingItemCount?: number;
 }
 
-/** Pieces of a list are handed to the connection in portions of this size. */
-const sliceBytes = 64 * 1024;
+/** Below this, a list is sent as one piece. */
+const smallBytes = 64 * 1024;
+/**
+ * So much is handed to the connection at a time: then the next waits until it has been sent. That takes about as long as a
+ * piece of work may (see turns.ts); with less, most of the time would go into waiting.
+ */
+const portionBytes = 256 * 1024;
 
 /** Where a list goes, and how it shares the event loop with others. */
 type ListTarget = Pick<ResourceRequest, 'exchange' | 'admission'>;
 
+/** `blocks` are the items, each after a comma, of about so many bytes in all. */
 export async function streamJsonList(
   target: ListTarget,
   { kind, apiVersion }: TypeMeta,
   head: ListHead,
-  items: readonly StoredObject[],
+  blocks: Iterable<Uint8Array>,
+  aboutBytes: number,
 ): Promise<void> {
-  await streamParts(target, jsonType, jsonParts(), sum(items.map((item) => item.record.value.byteLength)));
+  await streamParts(target, jsonType, parts(), aboutBytes);
 
-  function* jsonParts(): Generator<Uint8Array> {
+  function* parts(): Generator<Uint8Array> {
     const metadata = JSON.stringify(head);
     yield Buffer.from(`{"kind":"${kind}","apiVersion":"${apiVersion}","metadata":${metadata},"items":[`);
-    const comma = Buffer.from(',');
-    for (const [index, item] of items.entries()) {
-      if (index > 0) yield comma;
-      yield* item.servedParts;
+    let isFirst = true;
+    for (const block of blocks) {
+      yield isFirst ? block.subarray(1) : block;
+      isFirst = false;
     }
     yield Buffer.from(']}');
   }
 }
 
-/**
- * A list whose items are made for this request: rows of a table, metadata alone. They are made as the connection takes them.
- * The last field of `around` is an empty array that stands for the items.
- */
-export async function streamList(
-  target: ListTarget,
-  around: object,
-  items: readonly StoredObject[],
-  print: (item: StoredObject) => string,
-): Promise<void> {
-  await streamParts(target, jsonType, parts(), sum(items.map((item) => item.record.value.byteLength)));
-
-  function* parts(): Generator<Uint8Array> {
-    yield Buffer.from(JSON.stringify(around).slice(0, -2));
-    for (const [index, item] of items.entries()) yield Buffer.from((index > 0 ? ',' : '') + print(item));
-    yield Buffer.from(']}');
-  }
-}
-
-/** The length of a protobuf list stands before it: all items are encoded before the first is sent. */
+/** The length of a protobuf list stands before it: all blocks of its items are made before the first is sent. */
 export async function streamProtobufList(
   target: ListTarget,
   type: TypeMeta,
   metadata: Uint8Array,
-  items: readonly StoredObject[],
-  messageOf: (item: StoredObject) => Uint8Array,
+  blocks: Iterable<Uint8Array>,
 ): Promise<void> {
-  const messages: Uint8Array[] = [];
+  const made: Uint8Array[] = [];
+  let itemsBytes = 0;
   const pieces = new Pieces(target.admission.turn);
-  for (const item of items) {
-    messages.push(messageOf(item));
+  for (const block of blocks) {
+    made.push(block);
+    itemsBytes += block.byteLength;
     if (!pieces.due) continue;
     await pieces.next();
     if (target.exchange.signal.aborted) return;
   }
-  const parts = listParts(type, metadata, messages);
-  await streamParts(target, protobufType, parts, sum(messages.map((message) => message.length)));
+  const { before, after } = listEnds(type, metadata, itemsBytes);
+  await streamParts(target, protobufType, [before, ...made, after], itemsBytes);
 }
 
-/** Sends what is small in one piece, and the rest at the pace of the client. */
+/** Sends what is small in one piece, and the rest in portions at the pace of the client. */
 async function streamParts(
   { exchange, admission }: ListTarget,
   contentType: string,
@@ -86,29 +75,62 @@ async function streamParts(
   aboutBytes: number,
 ): Promise<void> {
   const headers = { 'content-type': contentType };
-  if (aboutBytes < sliceBytes) {
+  if (aboutBytes < smallBytes) {
     exchange.respond(200, headers, Buffer.concat([...parts]));
     return;
   }
   const stream = openStream(exchange, 200, headers, aboutBytes);
   const pieces = new Pieces(admission.turn);
-  let slice: Uint8Array[] = [];
+  let portion: Uint8Array[] = [];
   let length = 0;
   for (const part of parts) {
-    slice.push(part);
-    length += part.length;
-    if (length < sliceBytes && !pieces.due) continue;
-    const more = stream.write(Buffer.concat(slice));
-    slice = [];
-    length = 0;
-    if (!more) await stream.drained();
-    if (pieces.due) await pieces.next();
+    portion.push(part);
+    length += part.byteLength;
+    if (length < portionBytes && !pieces.due) continue;
+    await sendPortion(stream, pieces, portion);
     if (exchange.signal.aborted) return;
+    portion = [];
+    length = 0;
   }
-  if (length > 0) stream.write(Buffer.concat(slice));
+  stream.writeAll(portion);
   stream.end();
 }
 
-function sum(lengths: readonly number[]): number {
-  return lengths.reduce((total, length) => total + length, 0);
+async function sendPortion(
+  stream: ResponseStream,
+  pieces: Pieces,
+  portion: readonly Uint8Array[],
+): Promise<void> {
+  if (!stream.writeAll(portion)) await stream.drained();
+  if (pieces.due) await pieces.next();
+}
+
+/**
+ * A list whose items are made for this request: rows of a table, metadata alone. They are made as the connection takes them.
+ * The last field of `around` is an empty array that stands for the items.
+ */
+export async function streamList<Item>(
+  { exchange, admission }: ListTarget,
+  around: object,
+  items: readonly Item[],
+  print: (item: Item) => string,
+  aboutBytes: number,
+): Promise<void> {
+  const headers = { 'content-type': jsonType };
+  let text = JSON.stringify(around).slice(0, -2);
+  if (aboutBytes < smallBytes) {
+    exchange.respond(200, headers, `${text}${items.map(print).join(',')}]}`);
+    return;
+  }
+  const stream = openStream(exchange, 200, headers, aboutBytes);
+  const pieces = new Pieces(admission.turn);
+  for (const [index, item] of items.entries()) {
+    text += (index > 0 ? ',' : '') + print(item);
+    if (text.length < smallBytes && !pieces.due) continue;
+    await sendPortion(stream, pieces, [Buffer.from(text)]);
+    if (exchange.signal.aborted) return;
+    text = '';
+  }
+  stream.write(`${text}]}`);
+  stream.end();
 }

@@ -1,6 +1,7 @@
 /** Large answers in gzip, for clients that accept it: at the fastest level, piece by piece, outside of the event loop. */
 import { constants, createGzip } from 'node:zlib';
 import type { Exchange, ResponseHeaders, ResponseStream } from './exchange.js';
+import { writeCorked } from './exchange.js';
 import { drainOf } from './http2-exchange.js';
 
 /** Kubernetes' threshold: below it compressing costs more than the bytes. */
@@ -57,6 +58,7 @@ function compressed({ signal }: Exchange, to: ResponseStream): ResponseStream {
   signal.addEventListener('abort', () => gzip.destroy(), { once: true });
   return {
     write: (bytes) => (gzip.writable ? gzip.write(bytes) : true),
+    writeAll: (parts) => writeCorked(gzip, parts),
     drained: () => drainOf(gzip, signal),
     get queuedBytes() {
       return gzip.writableLength + to.queuedBytes;

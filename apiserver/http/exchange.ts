@@ -1,6 +1,6 @@
 /** One request and its answer, the same over HTTP/2 and HTTP/1.1: what every handler sees. */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 
 export type ResponseHeaders = Readonly<Record<string, string | readonly string[]>>;
@@ -9,6 +9,8 @@ export type ResponseHeaders = Readonly<Record<string, string | readonly string[]
 export interface ResponseStream {
   /** Queues bytes; false when the reader is behind, then await {@link drained} before going on. */
   write(bytes: Uint8Array | string): boolean;
+  /** As {@link write}, of several in one go: they become as few packets as they can, and are not copied together. */
+  writeAll(parts: readonly Uint8Array[]): boolean;
   /** Resolves when the queue was sent, or when the client is gone. */
   drained(): Promise<void>;
   /** Bytes accepted from us and not yet taken by the client. */
@@ -63,6 +65,15 @@ export function splitTarget(target: string): { path: string; search: string; que
 
 function emptyQuery(): URLSearchParams {
   return new URLSearchParams();
+}
+
+/** {@link ResponseStream.writeAll} on a stream of Node's. */
+export function writeCorked(stream: Writable, parts: readonly Uint8Array[]): boolean {
+  if (!stream.writable) return true;
+  stream.cork();
+  for (const part of parts) stream.write(part);
+  stream.uncork();
+  return !stream.writableNeedDrain;
 }
 
 /** Merges headers set along the way with those of the answer. */

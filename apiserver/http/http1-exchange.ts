@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Exchange, ResponseHeaders, ResponseStream } from './exchange.js';
-import { exchangeEnded, mergeHeaders, splitTarget } from './exchange.js';
+import { exchangeEnded, mergeHeaders, splitTarget, writeCorked } from './exchange.js';
 import { drainOf } from './http2-exchange.js';
 
 export class Http1Exchange implements Exchange {
@@ -80,6 +80,10 @@ export class Http1Exchange implements Exchange {
       write: (bytes) => {
         this.#bodyBytes += typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
         return response.writable ? response.write(bytes) : true;
+      },
+      writeAll: (parts) => {
+        for (const part of parts) this.#bodyBytes += part.byteLength;
+        return writeCorked(response, parts);
       },
       drained: () => drainOf(response, signal),
       get queuedBytes() {

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 
 import { constants } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { Exchange, ResponseHeaders, ResponseStream } from './exchange.js';
-import { exchangeEnded, mergeHeaders, splitTarget } from './exchange.js';
+import { exchangeEnded, mergeHeaders, splitTarget, writeCorked } from './exchange.js';
 
 export class Http2Exchange implements Exchange {
   readonly method: string;
@@ -82,6 +82,10 @@ export class Http2Exchange implements Exchange {
       write: (bytes) => {
         this.#bodyBytes += typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
         return stream.writable ? stream.write(bytes) : true;
+      },
+      writeAll: (parts) => {
+        for (const part of parts) this.#bodyBytes += part.byteLength;
+        return writeCorked(stream, parts);
       },
       drained: () => drainOf(stream, signal),
       get queuedBytes() {

@@ -46,22 +46,48 @@ export class ObjectCodec<T extends KubernetesObject = KubernetesObject> {
     return object;
   }
 
-  /** The pieces that make up the served JSON; to be written one after the other. */
-  servedParts(value: Uint8Array, revision: number): readonly Uint8Array[] {
-    const length = this.#head.length;
-    const own = this.#hasHead(value) ? value : toJson(this.#definition, this.#parse(value));
-    return [own.subarray(0, length), Buffer.from(`"resourceVersion":"${revision}",`), own.subarray(length)];
+  served(value: Uint8Array, revision: number): Buffer {
+    return this.joinServed([value], [revision]);
   }
 
-  served(value: Uint8Array, revision: number): Buffer {
-    return Buffer.concat(this.servedParts(value, revision));
+  /**
+   * The served JSON of values one after the other, each with its revision, and each between `before` and `after`: in one
+   * buffer, of which hardly a byte is written twice. It is most of what a list costs.
+   */
+  joinServed(
+    values: readonly Uint8Array[],
+    revisions: readonly number[],
+    { before = nothing, after = nothing }: { readonly before?: Buffer; readonly after?: Buffer } = {},
+  ): Buffer {
+    const own = values.map((value) =>
+      this.#hasHead(value) ? value : toJson(this.#definition, this.#parse(value)),
+    );
+    const versions = revisions.map((revision) => `"resourceVersion":"${revision}",`);
+    let length = own.length * (before.length + after.length);
+    for (const [index, value] of own.entries()) length += value.length + (versions[index]?.length ?? 0);
+    const joined = Buffer.allocUnsafe(length);
+    let at = 0;
+    for (const [index, value] of own.entries()) {
+      const version = versions[index] ?? '';
+      joined.set(before, at);
+      at += before.length;
+      // The value lies so that what follows its head is in place; then the head is written again, before the version.
+      // To copy the parts of the value, a view of each would have to be made, which costs more than the copy.
+      joined.set(value, at + version.length);
+      joined.set(this.#head, at);
+      joined.write(version, at + this.#head.length, 'latin1');
+      at += value.length + version.length;
+      joined.set(after, at);
+      at += after.length;
+    }
+    return joined;
   }
 
   /** False for a value in another version, or that somebody else has written, with another order of keys. */
   #hasHead(value: Uint8Array): boolean {
     if (this.#conversion?.convertsAlways === true) return false;
-    const length = this.#head.length;
-    return value.length > length && this.#head.equals(value.subarray(0, length));
+    const { length } = this.#head;
+    return value.length > length && this.#head.compare(value, 0, length) === 0;
   }
 
   #parse(value: Uint8Array): T {
@@ -69,6 +95,8 @@ export class ObjectCodec<T extends KubernetesObject = KubernetesObject> {
     return this.#conversion === undefined ? (object as T) : this.#conversion.fromStored(object);
   }
 }
+
+const nothing = Buffer.alloc(0);
 
 /** Throws InternalError for bytes that are no object. */
 export function parseStored(value: Uint8Array, kind: string): KubernetesObject {

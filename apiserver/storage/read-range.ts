@@ -52,11 +52,7 @@ function readPresent(
   end: string | undefined,
   limit: number,
 ): Pick<RangeResult, 'records' | 'remaining'> {
-  const records: StoredRecord[] = [];
-  for (const [, record] of latest.entries(from, end)) {
-    if (records.length >= limit) break;
-    records.push(record);
-  }
+  const records = latest.values(from, end, limit);
   const total = records.length < limit ? records.length : latest.rank(end) - latest.rank(from);
   return { records, remaining: total - records.length };
 }

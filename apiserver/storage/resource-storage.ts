@@ -6,9 +6,12 @@ import { isDeepStrictEqual } from 'node:util';
 import type { KubernetesObject } from '../../api/objects.js';
 import type { ResourceDefinition } from '../../api/resources.js';
 import { alreadyExists, conflict, notFound } from '../../api/status-error.js';
-import { EncodingCache } from './encoding-cache.js';
+import { newEncodings } from './encoding-cache.js';
+import type { Encodings } from './encoding-cache.js';
 import { subjectOf } from './error-subject.js';
 import { KeyLayout } from './key-layout.js';
+import { ListBlocks } from './list-blocks.js';
+import type { EncodeRecords } from './list-blocks.js';
 import { ObjectCodec, toJson } from './object-codec.js';
 import { keyOf } from './read-range.js';
 import { fieldTerm, ResourceIndex } from './resource-index.js';
@@ -22,6 +25,8 @@ import type { VersionConversion } from './version-conversion.js';
 import type { WatchCache } from './watch-cache.js';
 
 export interface ObjectPage<T extends KubernetesObject> {
+  readonly records: readonly StoredRecord[];
+  /** The records as objects. A list that sends bytes does without them. */
   readonly items: readonly StoredObject<T>[];
   /** The revision that was read. */
   readonly revision: number;
@@ -66,8 +71,8 @@ export interface ResourceWatch<T extends KubernetesObject> extends AsyncIterable
 export interface StorageOptions<T extends KubernetesObject = KubernetesObject> {
   readonly store: Store;
   readonly cache: WatchCache;
-  /** Shared by all resources; one of its own unless told. */
-  readonly encodings?: EncodingCache;
+  /** Shared by all resources; of its own unless told. */
+  readonly encodings?: Encodings;
   /** Watches that select by this field are woken by objects with their value alone: the node of a pod. */
   readonly triggerField?: string;
   /** How field selectors read the objects; asked for when the first one comes. */
@@ -82,6 +87,8 @@ export interface StorageOptions<T extends KubernetesObject = KubernetesObject> {
   readonly ttlSeconds?: number;
 }
 
+const comma = Buffer.from(',');
+
 /** More lost races than this on one object mean that something is wrong, not busy. */
 const maxAttempts = 64;
 
@@ -91,13 +98,14 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   readonly #store: Store;
   readonly #cache: WatchCache;
   readonly #codec: ObjectCodec<T>;
-  readonly #encodings: EncodingCache;
+  readonly #encodings: Encodings;
   readonly #fieldReaders: () => FieldReaders<T>;
   readonly #index: ResourceIndex;
   readonly #trigger: string | undefined;
   readonly #writeOptions: { readonly ttlSeconds?: number };
   /** One view per record, however many watchers look at it. */
   readonly #views = new WeakMap<StoredRecord, StoredObject<T>>();
+  readonly #listBlocks = new Map<string, ListBlocks>();
   /** Read from objects at their write, by the bytes that were stored of them. */
   readonly #selectable = new WeakMap<Uint8Array, SelectableFields>();
   readonly #servable = new WeakMap<
@@ -120,10 +128,10 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     this.#isConverted = storedAs !== undefined;
     if (remoteConversion !== undefined)
       this.#remote = { conversion: remoteConversion, converted: new ConvertedRecords(remoteConversion) };
-    this.#encodings = options.encodings ?? new EncodingCache();
+    this.#encodings = options.encodings ?? newEncodings();
     this.#writeOptions = options.ttlSeconds === undefined ? {} : { ttlSeconds: options.ttlSeconds };
     this.#fieldReaders = options.fieldReaders ?? (() => ({}));
-    const read = (record: StoredRecord): SelectableFields => this.selectable(this.#view(record));
+    const read = (record: StoredRecord): SelectableFields => this.selectable(this.view(record));
     this.#index = new ResourceIndex(options.cache, this.layout.prefix(''), read, options.gone);
     const { triggerField } = options;
     this.#trigger = triggerField === undefined ? undefined : fieldTerm(triggerField, '').name;
@@ -140,7 +148,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   async find(namespace: string, name: string, signal?: AbortSignal): Promise<StoredObject<T> | undefined> {
     const { record } = await this.#store.get(this.layout.key(namespace, name), signal);
     if (record === undefined) return undefined;
-    return this.#view(this.#remote === undefined ? record : await this.#shown(record, signal));
+    return this.view(this.#remote === undefined ? record : await this.#shown(record, signal));
   }
 
   /** Whether it is there, as far as the cache has heard: a hint that costs nothing. */
@@ -197,6 +205,30 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   async listCached(namespace: string, notOlderThan: number, signal: AbortSignal): Promise<ObjectPage<T>> {
     await this.#cache.waitForRevision(notOlderThan, signal);
     return this.#page(this.#cache.list({ prefix: this.layout.prefix(namespace) }), signal);
+  }
+
+  /** An object of the caller's own, of which nothing is kept: for those who look at many, once. */
+  decode({ value, modRevision }: StoredRecord): T {
+    return this.#codec.decode(value, modRevision);
+  }
+
+  /** What lists in the form of this name are made of. The first to ask says how records are encoded in it. */
+  listBlocks(form: string, encode: EncodeRecords): ListBlocks {
+    let blocks = this.#listBlocks.get(form);
+    if (blocks === undefined) {
+      blocks = new ListBlocks(this.#encodings.lists, encode);
+      this.#listBlocks.set(form, blocks);
+    }
+    return blocks;
+  }
+
+  /** The served JSON of records, each after a comma. */
+  encodeItems(records: readonly StoredRecord[]): Buffer {
+    return this.#codec.joinServed(
+      records.map(({ value }) => value),
+      records.map(({ modRevision }) => modRevision),
+      { before: comma },
+    );
   }
 
   /** How many objects a collection has, as the cache shows it. */
@@ -315,7 +347,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   departed(record: StoredRecord, revision: number): StoredObject<T> {
     let view = this.#departed.get(record);
     if (view?.revision !== revision) {
-      view = new StoredObject(this.#codec, record, revision, this.#encodings);
+      view = new StoredObject(this.#codec, record, revision, this.#encodings.objects);
       this.#departed.set(record, view);
     }
     return view;
@@ -330,10 +362,10 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     const result: ResourceEvent<T>[] = [];
     for (const event of events) {
       if (onlyKey !== undefined && keyOf(event) !== onlyKey) continue;
-      const previous = event.previous === undefined ? undefined : this.#view(shown(event.previous));
+      const previous = event.previous === undefined ? undefined : this.view(shown(event.previous));
       const current =
         event.type === 'put'
-          ? this.#view(shown(event.record))
+          ? this.view(shown(event.record))
           : this.departed(shown(event.previous), event.revision);
       result.push({ type: event.type, current, previous });
     }
@@ -363,11 +395,16 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   }
 
   async #page(result: RangeResult, signal?: AbortSignal): Promise<ObjectPage<T>> {
+    const { revision, remaining } = result;
     const records = this.#remote === undefined ? result.records : await this.#convert(result.records, signal);
+    const view = (record: StoredRecord): StoredObject<T> => this.view(record);
     return {
-      items: records.map((record) => this.#view(record)),
-      revision: result.revision,
-      remaining: result.remaining,
+      records,
+      revision,
+      remaining,
+      get items() {
+        return records.map(view);
+      },
     };
   }
 
@@ -421,10 +458,11 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     return this.#codec.decode(shown.value, revision);
   }
 
-  #view(record: StoredRecord): StoredObject<T> {
+  /** A record of this storage as an object that all who look at it share. */
+  view(record: StoredRecord): StoredObject<T> {
     let view = this.#views.get(record);
     if (view === undefined) {
-      view = new StoredObject(this.#codec, record, record.modRevision, this.#encodings);
+      view = new StoredObject(this.#codec, record, record.modRevision, this.#encodings.objects);
       this.#views.set(record, view);
     }
     return view;

@@ -6,6 +6,8 @@ import type { StoredRecord } from './store.js';
 
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
+const endOfLine = Buffer.from('}\n');
+
 /** How a kind's field selectors read its objects, by the name of the field. */
 export type FieldReaders<T extends KubernetesObject> = Readonly<Record<string, (object: T) => string>>;
 
@@ -58,10 +60,6 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     return this.#selectable;
   }
 
-  get servedParts(): readonly Uint8Array[] {
-    return this.#codec.servedParts(this.record.value, this.revision);
-  }
-
   get served(): Buffer {
     return this.#codec.served(this.record.value, this.revision);
   }
@@ -69,7 +67,10 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
   /** One line of a watch in JSON, made once for all watchers that see the event in the same way. */
   watchLine(type: WatchEventType): Uint8Array {
     return this.encoded(`line ${type}`, () =>
-      Buffer.concat([Buffer.from(`{"type":"${type}","object":`), ...this.servedParts, Buffer.from('}\n')]),
+      this.#codec.joinServed([this.record.value], [this.revision], {
+        before: Buffer.from(`{"type":"${type}","object":`),
+        after: endOfLine,
+      }),
     );
   }
 

@@ -52,6 +52,32 @@ await t.test('chunks of a selection are full', async (t) => {
   t.equal(next.json['metadata']?.['continue'], undefined);
 });
 
+await t.test('a long list is that of its objects, also after some of them have changed', async (t) => {
+  const collection = '/api/v1/namespaces/kube-system/configmaps';
+  const data = { filling: 'x'.repeat(2000) };
+  for (let index = 0; index < 150; index++)
+    await request('POST', collection, { metadata: { name: `long-${String(index).padStart(3, '0')}` }, data });
+  const changes: Readonly<Record<string, () => Promise<unknown>>> = {
+    'as they were made': () => Promise.resolve(),
+    'made anew of nothing': () => Promise.resolve(),
+    'one written': () => request('PATCH', `${collection}/long-070`, { data: { filling: 'y' } }, merge),
+    'one removed': () => request('DELETE', `${collection}/long-020`),
+    'one added': () => request('POST', collection, { metadata: { name: 'long-101a' }, data }),
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    await change();
+    const listed = items((await request('GET', collection)).json);
+    t.ok(listed.length >= 149, what);
+    for (const [index, object] of listed.entries()) {
+      // Each fourth is compared, and all around those that changed.
+      const name = nameOf(object);
+      if (index % 4 !== 0 && !/long-(019|021|069|070|071|101)/.test(name)) continue;
+      const { json } = await request('GET', `${collection}/${name}`);
+      t.same({ apiVersion: 'v1', kind: 'ConfigMap', ...object }, json);
+    }
+  }
+});
+
 await t.test('field selectors', async (t) => {
   const one = await request('GET', `/api/v1/configmaps?fieldSelector=metadata.name%3Dc03`);
   t.strictSame(items(one.json).map(nameOf), ['c03']);

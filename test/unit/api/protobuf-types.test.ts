@@ -6,7 +6,8 @@ import { encodeMessage } from '../../../api/protobuf/encode.js';
 import {
   decodeProtobuf,
   encodeProtobuf,
-  listParts,
+  joinListItems,
+  listEnds,
   openEnvelope,
   watchFrame,
 } from '../../../api/protobuf/envelope.js';
@@ -252,12 +253,11 @@ void t.test('a list that is put together is the one that is encoded at once', as
   const metadata = { resourceVersion: '7', continue: 'x' };
   const items = ['a', 'b', 'c'.repeat(300)].map((name) => ({ metadata: { name } }));
   const whole = encodeProtobuf(schema, 'core/v1.NamespaceList', { ...type, metadata, items });
-  const parts = listParts(
-    type,
-    encodeMessage(schema, 'meta/v1.ListMeta', metadata),
-    items.map((item) => encodeMessage(schema, 'core/v1.Namespace', item)),
-  );
-  t.equal(Buffer.concat(parts).toString('hex'), whole.toString('hex'));
+  const messages = items.map((item) => encodeMessage(schema, 'core/v1.Namespace', item));
+  const joined = [messages.slice(0, 2), messages.slice(2)].map(joinListItems);
+  const itemsBytes = joined.reduce((bytes, some) => bytes + some.length, 0);
+  const { before, after } = listEnds(type, encodeMessage(schema, 'meta/v1.ListMeta', metadata), itemsBytes);
+  t.equal(Buffer.concat([before, ...joined, after]).toString('hex'), whole.toString('hex'));
   t.match(decodeProtobuf(schema, whole), { ...type, metadata, items });
 });
 

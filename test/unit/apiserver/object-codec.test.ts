@@ -39,11 +39,26 @@ void t.test('a value that somebody else wrote, with keys in another order', asyn
   t.throws(() => codec.served(Buffer.from('k8s\0binary'), 9), StatusError);
 });
 
+void t.test('several objects in one buffer, whoever wrote them', async (t) => {
+  const own = codec.encode(pod);
+  const foreign = Buffer.from('{"metadata":{"name":"ä"},"kind":"Pod","apiVersion":"v1","spec":{}}');
+  const joined = codec.joinServed([own, foreign, own], [7, 123_456, 8], {
+    before: Buffer.from('<'),
+    after: Buffer.from('>\n'),
+  });
+  t.equal(
+    joined.toString(),
+    [codec.served(own, 7), codec.served(foreign, 123_456), codec.served(own, 8)]
+      .map((served) => `<${served.toString()}>\n`)
+      .join(''),
+  );
+});
+
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 
 void t.test('lines of a watch', async (t) => {
   const record = { key: 'k', value: codec.encode(pod), createRevision: 1, modRevision: 5 };
-  const encodings = new EncodingCache();
+  const encodings = new EncodingCache(32 * 1024 * 1024);
   const stored = new StoredObject(codec, record, 5, encodings);
   const line = stored.watchLine('ADDED');
   t.ok(textOf(line).endsWith('}\n'));

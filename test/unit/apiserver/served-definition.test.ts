@@ -3,7 +3,7 @@ import t from 'tap';
 import { serveDefinition } from '../../../apiserver/custom-resources/serve-definition.js';
 import { ResourceTable } from '../../../apiserver/handlers/context.js';
 import { openMemoryStore } from '../../../apiserver/storage/backends/memory/memory-store.js';
-import { EncodingCache } from '../../../apiserver/storage/encoding-cache.js';
+import { newEncodings } from '../../../apiserver/storage/encoding-cache.js';
 import { labelTerm } from '../../../apiserver/storage/resource-index.js';
 import { WatchCache } from '../../../apiserver/storage/watch-cache.js';
 import type { CustomResourceDefinition } from '../../../api/generated/apiextensions-v1.js';
@@ -30,7 +30,7 @@ void t.test('an index of a definition that was replaced leaves the watch cache',
   const dependencies = {
     store,
     cache,
-    encodings: new EncodingCache(),
+    encodings: newEncodings(),
     schema: loadSchema(),
     resources: new ResourceTable([]),
   };

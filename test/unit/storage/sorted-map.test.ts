@@ -30,6 +30,11 @@ void t.test('agrees with a sorted array through thousands of changes', async (t)
     for (const end of [undefined, '/k/2', '/k/16', '/a']) {
       const expected = sorted.filter(([key]) => key >= from && (end === undefined || key < end));
       t.same([...map.entries(from, end)], expected, `from ${from} to ${end ?? 'the end'}`);
+      for (const limit of [Infinity, 3, 0])
+        t.same(
+          map.values(from, end, limit),
+          expected.slice(0, limit).map(([, value]) => value),
+        );
     }
     t.equal(map.rank(from), sorted.filter(([key]) => key < from).length);
   }
