@@ -14,6 +14,8 @@ import { backoffDelayMs } from '../common/backoff.js';
 import { sleep } from '../common/clock.js';
 import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
+import { createAdmission } from './admission/admission.js';
+import type { Admission } from './admission/admission.js';
 import type { CgroupManager } from './containers/cgroups.js';
 import type { KubeletConfiguration } from './config/kubelet-configuration.js';
 import { prepareCgroups, resourcePolicyOf } from './containers/resource-policy.js';
@@ -88,7 +90,24 @@ export async function runKubelet(
   const podInformer = informers.informer(pods, { fieldSelector: `spec.nodeName=${settings.nodeName}` });
   const nodeInformer = informers.informer(nodes, { fieldSelector: `metadata.name=${settings.nodeName}` });
   const serviceInformer = informers.informer(services);
-  const assembled = assemble(settings, parts, machine, version, serviceInformer, nodeInformer, running);
+  const admit = createAdmission({
+    ...settings,
+    node: nodeInformer,
+    machine,
+    features: await runtime.features(signal),
+    pressures: () => [],
+    shuttingDown: () => false,
+  });
+  const assembled = assemble(
+    settings,
+    parts,
+    machine,
+    version,
+    serviceInformer,
+    nodeInformer,
+    admit,
+    running,
+  );
   const { podServices, workers } = assembled;
   const server = await startKubeletServer({
     ...settings.certificates,
@@ -150,6 +169,7 @@ function assemble(
   version: RuntimeVersion,
   serviceInformer: Informer<Service>,
   nodeInformer: Informer<Node>,
+  admit: Admission,
   signal: AbortSignal,
 ): Assembled {
   const { client, runtime, recorder, clock, log, cgroups, gate, mounter } = parts;
@@ -225,6 +245,7 @@ function assemble(
     folders,
     mounter,
     cgroups,
+    admit,
     userNamespaces: new UserNamespaces(folders, maxPodsOf(configuration, machine.cpuCount)),
     objects,
     tokens,

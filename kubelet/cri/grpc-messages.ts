@@ -123,6 +123,7 @@ export function readImage(message: Message): cri.RuntimeImage {
     sizeBytes: Number(message['size'] ?? 0),
     ...(uid === null || uid === undefined ? {} : { uid: Number(uid['value'] ?? 0) }),
     username: readString(message['username']),
+    pinned: message['pinned'] === true,
   };
 }
 
@@ -138,6 +139,41 @@ export function readFeatures(message: Message): cri.RuntimeFeatures {
         recursiveReadOnlyMounts: can?.['recursiveReadOnlyMounts'] === true,
       };
     }),
+  };
+}
+
+export function readFilesystemUsage(message: Message): cri.FilesystemUsage {
+  const id = message['fsId'] as Message | null | undefined;
+  return {
+    mountpoint: readString(id?.['mountpoint']),
+    usedBytes: readUnsigned(message['usedBytes']) ?? 0,
+    usedInodes: readUnsigned(message['inodesUsed']) ?? 0,
+  };
+}
+
+/** A number in a message of its own: absent is not zero. */
+function readUnsigned(value: unknown): number | undefined {
+  const message = value as Message | null | undefined;
+  return message === null || message === undefined ? undefined : Number(message['value'] ?? 0);
+}
+
+export function readContainerStats(message: Message): cri.RuntimeContainerStats {
+  const attributes = readObject(message['attributes']);
+  const cpu = message['cpu'] as Message | null | undefined;
+  const memory = message['memory'] as Message | null | undefined;
+  const layer = message['writableLayer'] as Message | null | undefined;
+  return {
+    id: readString(attributes['id']),
+    metadata: readContainerMetadata(attributes['metadata']),
+    labels: readMap(attributes['labels']),
+    timestampMs: readTime(cpu?.['timestamp']),
+    cpuNanoseconds: readUnsigned(cpu?.['usageCoreNanoSeconds']),
+    workingSetBytes: readUnsigned(memory?.['workingSetBytes']),
+    usageBytes: readUnsigned(memory?.['usageBytes']),
+    rssBytes: readUnsigned(memory?.['rssBytes']),
+    pageFaults: readUnsigned(memory?.['pageFaults']),
+    majorPageFaults: readUnsigned(memory?.['majorPageFaults']),
+    writableLayer: layer === null || layer === undefined ? undefined : readFilesystemUsage(layer),
   };
 }
 

@@ -12,9 +12,11 @@ import { CriError } from './runtime.js';
 import type * as cri from './runtime.js';
 import {
   readContainer,
+  readContainerStats,
   readContainerStatus,
   readEvent,
   readFeatures,
+  readFilesystemUsage,
   readImage,
   readList,
   readObject,
@@ -160,6 +162,18 @@ export class GrpcRuntime implements cri.ContainerRuntime {
     return readContainerStatus(readObject(reply['status']));
   }
 
+  async listContainerStats(
+    filter: cri.ContainerFilter = {},
+    signal?: AbortSignal,
+  ): Promise<readonly cri.RuntimeContainerStats[]> {
+    const wanted = {
+      ...(filter.labels === undefined ? {} : { labelSelector: filter.labels }),
+      ...(filter.sandboxId === undefined ? {} : { podSandboxId: filter.sandboxId }),
+    };
+    const reply = await this.#call('ListContainerStats', { filter: wanted }, deadlines.inspect, signal);
+    return readList(reply['stats']).map(readContainerStats);
+  }
+
   async reopenContainerLog(id: string, signal?: AbortSignal): Promise<void> {
     await this.#call('ReopenContainerLog', { containerId: id }, deadlines.inspect, signal);
   }
@@ -235,6 +249,14 @@ export class GrpcRuntime implements cri.ContainerRuntime {
 
   async removeImage(image: string, signal?: AbortSignal): Promise<void> {
     await this.#callIfThere('RemoveImage', { image: { image } }, deadlines.stop, signal);
+  }
+
+  async imageFilesystems(signal?: AbortSignal): Promise<cri.ImageFilesystems> {
+    const reply = await this.#call('ImageFsInfo', {}, deadlines.inspect, signal);
+    return {
+      images: readList(reply['imageFilesystems']).map(readFilesystemUsage),
+      containers: readList(reply['containerFilesystems']).map(readFilesystemUsage),
+    };
   }
 
   close(): void {

@@ -57,6 +57,8 @@ export class MemoryRuntime implements cri.ContainerRuntime {
   /** Every call that changed something, in order: 'runPodSandbox default/web', 'stopContainer web 30'. */
   readonly calls: string[] = [];
   networkReady = true;
+  /** What containers have written, by their names. */
+  readonly usage = new Map<string, { readonly usedBytes: number; readonly usedInodes: number }>();
   readonly #options: MemoryRuntimeOptions;
   readonly #sandboxes = new Map<string, StoredSandbox>();
   readonly #containers = new Map<string, StoredContainer>();
@@ -276,6 +278,23 @@ export class MemoryRuntime implements cri.ContainerRuntime {
     };
   }
 
+  async listContainerStats(filter: cri.ContainerFilter = {}): Promise<readonly cri.RuntimeContainerStats[]> {
+    const running = (await this.listContainers(filter)).filter(({ state }) => state === 'running');
+    return running.map(({ id, metadata, labels }) => ({
+      id,
+      metadata,
+      labels,
+      timestampMs: this.#options.clock.now(),
+      cpuNanoseconds: 0,
+      workingSetBytes: 0,
+      usageBytes: 0,
+      rssBytes: 0,
+      pageFaults: 0,
+      majorPageFaults: 0,
+      writableLayer: { mountpoint: '/', usedBytes: 0, usedInodes: 0, ...this.usage.get(metadata.name) },
+    }));
+  }
+
   async reopenContainerLog(id: string): Promise<void> {
     if (this.#container(id).state !== 'running') throw new CriError('failed', 'the container is not running');
   }
@@ -346,7 +365,14 @@ export class MemoryRuntime implements cri.ContainerRuntime {
   }
 
   async removeImage(image: string): Promise<void> {
-    this.#images.delete(image);
+    const found = this.#images.get(image);
+    if (found === undefined) return;
+    for (const [name, one] of this.#images) if (one.id === found.id) this.#images.delete(name);
+    this.calls.push(`removeImage ${found.id}`);
+  }
+
+  async imageFilesystems(): Promise<cri.ImageFilesystems> {
+    return { images: [{ mountpoint: '/', usedBytes: 0, usedInodes: 0 }], containers: [] };
   }
 
   close(): void {

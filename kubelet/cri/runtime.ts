@@ -286,6 +286,37 @@ export interface RuntimeImage {
   readonly uid?: number;
   /** The user that the image runs as, if it names one by name. */
   readonly username: string;
+  /** The runtime itself needs it: it is never collected. */
+  readonly pinned?: boolean;
+}
+
+/** What a filesystem holds of one kind of thing. */
+export interface FilesystemUsage {
+  readonly mountpoint: string;
+  readonly usedBytes: number;
+  readonly usedInodes: number;
+}
+
+/** Where images and the writable layers of containers are; one list may be empty when both are in one place. */
+export interface ImageFilesystems {
+  readonly images: readonly FilesystemUsage[];
+  readonly containers: readonly FilesystemUsage[];
+}
+
+/** Since its start for what only grows, now for the rest; undefined what the runtime does not tell. */
+export interface RuntimeContainerStats {
+  readonly id: string;
+  readonly metadata: ContainerConfig['metadata'];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly timestampMs: number;
+  readonly cpuNanoseconds: number | undefined;
+  readonly workingSetBytes: number | undefined;
+  readonly usageBytes: number | undefined;
+  readonly rssBytes: number | undefined;
+  readonly pageFaults: number | undefined;
+  readonly majorPageFaults: number | undefined;
+  /** What the container wrote beside its volumes. */
+  readonly writableLayer: FilesystemUsage | undefined;
 }
 
 export interface ImageAuth {
@@ -352,6 +383,11 @@ export interface ContainerRuntime {
   removeContainer(id: string, signal?: AbortSignal): Promise<void>;
   listContainers(filter?: ContainerFilter, signal?: AbortSignal): Promise<readonly RuntimeContainer[]>;
   containerStatus(id: string, signal?: AbortSignal): Promise<RuntimeContainerStatus>;
+  /** Of running containers. */
+  listContainerStats(
+    filter?: ContainerFilter,
+    signal?: AbortSignal,
+  ): Promise<readonly RuntimeContainerStats[]>;
   /** The log file was renamed: open it again under its path. */
   reopenContainerLog(id: string, signal?: AbortSignal): Promise<void>;
 
@@ -376,6 +412,7 @@ export interface ContainerRuntime {
   /** Pulls and unpacks; answers the reference to give to createContainer. */
   pullImage(image: string, auth: ImageAuth | undefined, signal?: AbortSignal): Promise<string>;
   removeImage(image: string, signal?: AbortSignal): Promise<void>;
+  imageFilesystems(signal?: AbortSignal): Promise<ImageFilesystems>;
 
   close(): void;
 }

@@ -15,6 +15,8 @@ export interface MachineFacts {
   /** Pools of huge pages that the kernel keeps, also empty ones. */
   readonly hugepages: readonly { readonly sizeBytes: number; readonly count: number }[];
   readonly maxProcesses: number;
+  /** The kernel has AppArmor, and it is on. */
+  readonly appArmor: boolean;
   readonly architecture: string;
   readonly info: Omit<NodeSystemInfo, 'containerRuntimeVersion'>;
 }
@@ -23,7 +25,7 @@ export interface MachineFacts {
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
 
 export async function readMachineFacts(rootDir: string): Promise<MachineFacts> {
-  const [memory, machineId, systemUuid, bootId, osRelease, storage, hugepages, maxProcesses] =
+  const [memory, machineId, systemUuid, bootId, osRelease, storage, hugepages, maxProcesses, appArmor] =
     await Promise.all([
       readMemory(),
       readFirst(['/etc/machine-id', '/var/lib/dbus/machine-id']),
@@ -33,6 +35,7 @@ export async function readMachineFacts(rootDir: string): Promise<MachineFacts> {
       statfs(rootDir),
       readHugepages('/sys/kernel/mm/hugepages'),
       readMaxProcesses(),
+      readFirst(['/sys/module/apparmor/parameters/enabled']),
     ]);
   const architecture = architectures[arch()] ?? arch();
   return {
@@ -41,6 +44,7 @@ export async function readMachineFacts(rootDir: string): Promise<MachineFacts> {
     storageBytes: storage.blocks * storage.bsize,
     hugepages,
     maxProcesses,
+    appArmor: appArmor.startsWith('Y'),
     architecture,
     info: {
       machineID: machineId,

@@ -62,9 +62,21 @@ export function computeConditions(
       before === undefined ? conditions : conditions.map((one) => (one === before ? stripped(one) : one));
     conditions = withCondition(bare, condition, now);
   }
+  if (input.failure?.isDisruption === true)
+    conditions = withCondition(conditions, disruptionOf(input.failure.message, pod.metadata.generation), now);
   // Those of others stay first, as with Kubernetes; the rest stands in the order of a pod's life.
   const types = verdicts.map(([type]) => type);
   return [...conditions].sort((a, b) => types.indexOf(a.type) - types.indexOf(b.type));
+}
+
+function disruptionOf(message: string, generation: number | undefined): PodCondition {
+  return {
+    type: 'DisruptionTarget',
+    status: 'True',
+    reason: 'TerminationByKubelet',
+    message,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+  };
 }
 
 interface Verdict {

@@ -6,6 +6,7 @@
  */
 import type { Container, ContainerStatus, PodStatus } from '../../api/generated/core-v1.js';
 import { findCondition, isSidecar, podQosClass } from '../../api/pod-helpers.js';
+import type { EndOrder } from '../admission/end-order.js';
 import { readySandbox } from '../runtime-state/pod-runtime.js';
 import { computeConditions } from './compute-conditions.js';
 import { computeContainerStatus } from './compute-container-status.js';
@@ -15,6 +16,8 @@ import type { PodStatusInput } from './pod-status-input.js';
 export function computePodStatus(input: PodStatusInput): PodStatus {
   const { pod, previous, hostIp } = input;
   const now = new Date(input.nowMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  if (input.failure?.isRejection === true) return rejectedStatus(input, input.failure, now);
+  if (wasRejected(input)) return previous;
   const initDone = isInitialized(input);
   const initContainerStatuses = (pod.spec.initContainers ?? []).map((container) =>
     computeContainerStatus(input, container, 'PodInitializing'),
@@ -57,6 +60,27 @@ export function computePodStatus(input: PodStatusInput): PodStatus {
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
   };
   return { ...draft, conditions: computeConditions(input, draft, initDone, now) };
+}
+
+/** Only of what never was here nothing is told of containers. */
+function wasRejected({ previous, runtime }: PodStatusInput): boolean {
+  return (
+    previous.phase === 'Failed' && previous.containerStatuses === undefined && runtime.containers.length === 0
+  );
+}
+
+/** Nothing was ever made for this Pod: there is nothing to tell of containers and addresses. */
+function rejectedStatus({ pod, previous }: PodStatusInput, order: EndOrder, now: string): PodStatus {
+  const { generation } = pod.metadata;
+  return {
+    phase: 'Failed',
+    reason: order.reason,
+    message: order.message,
+    startTime: previous.startTime ?? now,
+    qosClass: previous.qosClass ?? podQosClass(pod.spec),
+    ...(previous.conditions === undefined ? {} : { conditions: previous.conditions }),
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+  };
 }
 
 function withSpecs(

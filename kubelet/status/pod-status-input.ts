@@ -1,5 +1,6 @@
 /** What a Pod's status is computed from: plain data and two questions to the probes. */
 import type { Container, Pod, PodStatus } from '../../api/generated/core-v1.js';
+import type { EndOrder } from '../admission/end-order.js';
 import type { PodRuntime } from '../runtime-state/pod-runtime.js';
 import type { WaitingReason } from '../sync/pod-actions.js';
 
@@ -24,5 +25,5 @@ export interface PodStatusInput {
   /** Nothing will be started any more: the Pod is being deleted, or has ended. */
   readonly ending: boolean;
   /** The Pod as a whole failed, whatever its containers say. */
-  readonly failure: WaitingReason | undefined;
+  readonly failure: EndOrder | undefined;
 }

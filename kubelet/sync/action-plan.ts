@@ -1,5 +1,6 @@
 /** Collects what is to be done for one Pod while the rules are gone through; the rules are in the files beside it. */
 import type { Container, EphemeralContainer, Pod } from '../../api/generated/core-v1.js';
+import type { EndOrder } from '../admission/end-order.js';
 import { containerHash } from '../containers/names.js';
 import type { ContainerRuntimeState, PodRuntime } from '../runtime-state/pod-runtime.js';
 import type { PodActions, StartAction, StopAction, WaitingReason } from './pod-actions.js';
@@ -19,6 +20,8 @@ export interface PodActionsInput {
   /** By {@link backoffKey}. */
   readonly backoff: ReadonlyMap<string, RestartBackoffEntry>;
   readonly probes: ProbeVerdicts;
+  /** The node wants the Pod to end. */
+  readonly order?: EndOrder | undefined;
 }
 
 /** The newest container of a name in the sandbox that the Pod goes on with. */

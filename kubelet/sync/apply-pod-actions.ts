@@ -34,7 +34,8 @@ export async function applyPodActions(
 ): Promise<ApplyResult> {
   const podIp = readySandbox(runtime)?.ips[0] ?? services.node.ip;
   if (actions.finished) {
-    const graceSeconds = pod.spec.terminationGracePeriodSeconds ?? 30;
+    const ordered = actions.failure?.gracePeriodSeconds;
+    const graceSeconds = ordered ?? pod.spec.terminationGracePeriodSeconds ?? 30;
     await stopAllContainers(services, pod, runtime, graceSeconds, signal);
   } else {
     await Promise.all(

@@ -8,19 +8,21 @@
  * sandbox means a new one for everything.
  */
 import type { Container, Pod } from '../../api/generated/core-v1.js';
+import type { EndOrder } from '../admission/end-order.js';
 import { containerHash } from '../containers/names.js';
 import { latestContainer } from '../runtime-state/pod-runtime.js';
 import type { ContainerRuntimeState, SandboxRuntime } from '../runtime-state/pod-runtime.js';
 import { ActionPlan } from './action-plan.js';
 import type { CurrentContainer, PodActionsInput } from './action-plan.js';
 import { planInitContainers } from './plan-init-containers.js';
-import type { PodActions, WaitingReason } from './pod-actions.js';
+import type { PodActions } from './pod-actions.js';
 import { willRestart } from './restart-policy.js';
 
 export function computePodActions(input: PodActionsInput): PodActions {
   const { pod } = input;
   const deadline = deadlineOf(pod);
   if (pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') return finish(input, undefined);
+  if (input.order !== undefined) return finish(input, input.order);
   if (deadline !== undefined && input.nowMs >= deadline) {
     return finish(input, {
       reason: 'DeadlineExceeded',
@@ -148,7 +150,7 @@ function mayRestart(pod: Pod, container: Container, last: ContainerRuntimeState)
 }
 
 /** All ends: containers that still run, then the sandbox. The containers themselves stay for their logs. */
-function finish(input: PodActionsInput, failure: WaitingReason | undefined): PodActions {
+function finish(input: PodActionsInput, failure: EndOrder | undefined): PodActions {
   const plan = new ActionPlan(input);
   for (const container of input.runtime.containers) {
     if (container.state === 'running') plan.stop(container, 'PodFinished', 'Pod has finished.');

@@ -1,5 +1,6 @@
 /** What is to be done next for one Pod: plain data between the decision and its execution. */
 import type { Container } from '../../api/generated/core-v1.js';
+import type { EndOrder } from '../admission/end-order.js';
 import type { SandboxRuntime } from '../runtime-state/pod-runtime.js';
 import type { RestartBackoffEntry } from './restart-backoff.js';
 
@@ -43,5 +44,5 @@ export interface PodActions {
   /** Nothing will ever be started again; what runs ends in the order of a Pod's end. */
   readonly finished: boolean;
   /** The Pod as a whole failed. */
-  readonly failure: WaitingReason | undefined;
+  readonly failure: EndOrder | undefined;
 }

@@ -3,6 +3,7 @@ import type { Pod, Service } from '../../api/generated/core-v1.js';
 import type { EventRecorder, ResourceClient } from '../../client/types.js';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
+import type { Admission } from '../admission/admission.js';
 import type { CgroupManager } from '../containers/cgroups.js';
 import type { ClusterDns } from '../containers/dns-config.js';
 import type { ResourcePolicy } from '../containers/resources.js';
@@ -40,6 +41,8 @@ export interface PodServices {
   readonly folders: PodFolders;
   readonly mounter: Mounter;
   readonly cgroups: CgroupManager;
+  /** Whether this node takes a Pod beside the others that it has; undefined when it does. */
+  readonly admit: Admission;
   readonly userNamespaces: UserNamespaces;
   readonly objects: ReferencedObjectCache;
   readonly tokens: TokenManager;

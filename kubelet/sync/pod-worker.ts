@@ -10,6 +10,7 @@ import type { Pod } from '../../api/generated/core-v1.js';
 import { isStatusError } from '../../api/status-error.js';
 import { KeyedBackoff } from '../../common/backoff.js';
 import { sleep } from '../../common/clock.js';
+import type { EndOrder } from '../admission/end-order.js';
 import { readySandbox } from '../runtime-state/pod-runtime.js';
 import type { PodRuntime } from '../runtime-state/pod-runtime.js';
 import type { StartupPermit } from '../startup/gate.js';
@@ -44,13 +45,21 @@ export class PodWorker {
   #errors: ReadonlyMap<string, WaitingReason> = new Map();
   #permit: StartupPermit | undefined;
   #payloadVersion = '';
+  #order: EndOrder | undefined;
+  readonly #orderDone: Promise<void>;
+  #resolveOrder: () => void = () => undefined;
   /** Nothing is started before this time, because it failed a moment ago. */
   #holdUntilMs = 0;
 
-  constructor(services: PodServices, pod: Pod, stopSignal: AbortSignal) {
+  /** With an order the Pod ends before anything of it is started. */
+  constructor(services: PodServices, pod: Pod, stopSignal: AbortSignal, order?: EndOrder) {
     this.#services = services;
     this.#pod = pod;
     this.#stopSignal = stopSignal;
+    this.#order = order;
+    this.#orderDone = new Promise((resolve) => {
+      this.#resolveOrder = resolve;
+    });
     this.done = this.#run();
   }
 
@@ -79,6 +88,21 @@ export class PodWorker {
     this.#vanished = true;
     if (first) this.#step.abort();
     this.poke();
+  }
+
+  /** The node wants the Pod to end as Failed. Resolves when nothing of it runs, or when the kubelet stops. */
+  async end(order: EndOrder): Promise<void> {
+    if (this.#order === undefined) {
+      this.#order = order;
+      this.#step.abort();
+      this.poke();
+    }
+    await this.#orderDone;
+  }
+
+  /** The node has told it to end. */
+  get isEnded(): boolean {
+    return this.#order !== undefined;
   }
 
   /** Look again. */
@@ -118,6 +142,7 @@ export class PodWorker {
       this.#stopSignal.removeEventListener('abort', onStop);
       this.#cancelTimer?.();
       this.#permit?.release('abandoned');
+      this.#resolveOrder();
       this.#services.probes.forget(this.#pod.metadata.uid);
     }
   }
@@ -178,6 +203,7 @@ export class PodWorker {
       this.#holdUntilMs = failure.retryAtMs ?? clock.now() + this.#retries.next('sync');
       this.#wakeAt(this.#holdUntilMs);
     } else if (clock.now() >= this.#holdUntilMs) this.#retries.reset('sync');
+    if (actions.finished && !hasWork(actions)) this.#resolveOrder();
     if (actions.wakeAtMs !== undefined) this.#wakeAt(actions.wakeAtMs);
     if (!actions.finished) await this.#refreshVolumes(runtime, signal);
     await removeDeadContainers(this.#services, this.#pod, runtime);
@@ -193,6 +219,7 @@ export class PodWorker {
       nowMs: clock.now(),
       backoff: this.#backoff,
       probes,
+      order: this.#order,
     });
   }
 

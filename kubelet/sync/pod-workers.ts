@@ -5,6 +5,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pod } from '../../api/generated/core-v1.js';
+import { isPodTerminal } from '../../api/pod-helpers.js';
+import type { EndOrder } from '../admission/end-order.js';
 import type { KnownPod } from '../runtime-state/runtime-state.js';
 import type { PodServices } from './pod-services.js';
 import { PodWorker } from './pod-worker.js';
@@ -34,13 +36,37 @@ export class PodWorkers {
       return;
     }
     if (this.#signal.aborted) return;
-    const started = new PodWorker(this.#services, pod, this.#signal);
+    const started = new PodWorker(this.#services, pod, this.#signal, this.#admit(pod));
     this.#workers.set(uid, started);
     this.#services.runtimeState.setPodCount(this.#workers.size);
     void started.done.finally(() => {
       this.#workers.delete(uid);
       this.#services.runtimeState.setPodCount(this.#workers.size);
     });
+  }
+
+  /** What runs here already has been admitted before, by this kubelet or the one before it. */
+  #admit(pod: Pod): EndOrder | undefined {
+    const { runtimeState, admit, recorder } = this.#services;
+    const isOver = isPodTerminal(pod) || pod.metadata.deletionTimestamp !== undefined;
+    if (isOver || !runtimeState.isUnknown(pod.metadata.uid)) return undefined;
+    const rejection = admit(pod, this.activePods());
+    if (rejection !== undefined)
+      recorder.event(pod, 'Warning', rejection.reason, rejection.message.replace('Pod was rejected: ', ''));
+    return rejection;
+  }
+
+  /** Those that are not over, and that the node has not told to end. */
+  activePods(): readonly Pod[] {
+    return [...this.#workers.values()]
+      .filter((worker) => !worker.isEnded)
+      .map((worker) => worker.pod)
+      .filter((pod) => !isPodTerminal(pod));
+  }
+
+  /** Ends a Pod that its owner still wants. Resolves when nothing of it runs any more. */
+  async end(uid: string, order: EndOrder): Promise<void> {
+    await this.#workers.get(uid)?.end(order);
   }
 
   /** The Pod is no longer in the apiserver. */

@@ -35,6 +35,11 @@ export async function testCri(t: Test, subject: CriSubject): Promise<void> {
       t.match(handler, { name: String, userNamespaces: Boolean, recursiveReadOnlyMounts: Boolean });
   });
 
+  await t.test('tells where images are', async (t) => {
+    const { images } = await runtime.imageFilesystems();
+    t.match(images, [{ mountpoint: /^\//, usedBytes: Number, usedInodes: Number }]);
+  });
+
   await t.test('runs a sandbox, shows it, stops it twice and removes it twice', async (t) => {
     const config = newSandbox({ color: 'red' });
     const id = await runtime.runPodSandbox(config);
@@ -68,6 +73,8 @@ export async function testCri(t: Test, subject: CriSubject): Promise<void> {
       [[id, 'running', sandbox]],
     );
     t.equal((await runtime.execSync(id, ['true'], 5)).exitCode, 0);
+    const [stats] = await runtime.listContainerStats({ sandboxId: sandbox });
+    t.match(stats, { id, metadata: { name: 'main' }, workingSetBytes: Number, cpuNanoseconds: Number });
     await runtime.stopContainer(id, 0);
     await runtime.stopContainer(id, 0);
     t.match(await runtime.containerStatus(id), { state: 'exited' });

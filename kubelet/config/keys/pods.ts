@@ -79,7 +79,6 @@ export const podKeys = {
   allowedUnsafeSysctls: list([], texts, {
     about: 'Sysctls beyond the safe ones that pods may set; a `*` at the end stands for the rest.',
     flag: 'allowed-unsafe-sysctls',
-    support: refused('sysctls are not there yet'),
   }),
   seccompDefault: boolean(false, {
     about: 'RuntimeDefault is the seccomp profile of containers that name none.',
