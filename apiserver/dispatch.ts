@@ -8,12 +8,12 @@ import type { DiscoveryHandler } from './discovery/discovery-handler.js';
 import type { HealthHandler } from './discovery/health-handler.js';
 import type { OpenApiHandler } from './discovery/openapi-handler.js';
 import type { OpenIdHandler } from './discovery/openid-handler.js';
+import type { AccessMetrics } from './filters/access-metrics.js';
 import type { Authenticator } from './filters/authentication.js';
 import type { UserInfo } from './filters/user-info.js';
 import { forbidden } from './filters/authorization.js';
-import type { Authorizer, RequestAttributes } from './filters/authorization.js';
+import type { Authorizer, Decision, RequestAttributes } from './filters/authorization.js';
 import { estimateSeats } from './flow-control/estimate-seats.js';
-import { requestKind } from './flow-control/max-in-flight.js';
 import type { Admission, RequestLimiter } from './flow-control/request-limiter.js';
 import type { Handler, ServedResource, ServerParts } from './handlers/context.js';
 import { handleCreate } from './handlers/create.js';
@@ -26,14 +26,14 @@ import { handlePatch } from './handlers/patch.js';
 import { readTimeoutMs } from './handlers/request-options.js';
 import { handleUpdate } from './handlers/update.js';
 import { handleWatch } from './handlers/watch.js';
-import { mediaTypeOf } from './http/body.js';
 import type { Exchange } from './http/exchange.js';
 import type { UpgradeRequest } from './http/listener.js';
 import { addWarning, respondError, respondJson, respondText, statusOfStoreError } from './http/respond.js';
 import { TimeLimit } from './http/time-limit.js';
 import type { ResourcePath } from './http/route.js';
 import { parseResourcePath } from './http/route.js';
-import type { ApiServerMetrics, RequestLabels } from './metrics.js';
+import type { ApiServerMetrics } from './metrics.js';
+import { isLongRunning, RequestRecord } from './request-record.js';
 import { StoreError } from './storage/store.js';
 import { handleBinding } from './subresources/binding.js';
 import { findSubresource, verbOfMethod } from './subresources/registry.js';
@@ -48,6 +48,7 @@ export interface DispatcherOptions {
   readonly openId: OpenIdHandler;
   readonly health: HealthHandler;
   readonly metrics: ApiServerMetrics;
+  readonly access: AccessMetrics;
   readonly limiter: RequestLimiter;
   /** How long a request may take that is neither a watch nor a log nor a tunnel. */
   readonly requestTimeoutMs: number;
@@ -68,8 +69,6 @@ type Found =
   /** Discovery's, or nobody's. */
   | { readonly kind: 'path' }
   | { readonly kind: 'refused'; readonly error: unknown };
-
-const longRunningVerbs: ReadonlySet<string> = new Set(['watch', 'connect']);
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -92,14 +91,12 @@ export class Dispatcher {
 
   async #answer(exchange: Exchange, upgrade: UpgradeRequest | undefined): Promise<void> {
     const { parts, metrics, authenticator } = this.#options;
-    const startMs = parts.clock.monotonicMs();
-    let labels = pathLabels(exchange);
-    let ended = (): void => undefined;
+    const record = new RequestRecord(exchange, metrics, parts.clock);
     let admission: Admission | undefined;
     const found = this.#find(exchange);
     const timeLimit = new TimeLimit(exchange, parts.clock);
     try {
-      if (found.kind !== 'route' || !longRunningVerbs.has(found.route.verb))
+      if (found.kind !== 'route' || !isLongRunning(found.route.verb))
         timeLimit.start(readTimeoutMs(exchange, this.#options.requestTimeoutMs));
       const user = await authenticator.authenticate(exchange);
       if (found.kind !== 'route') {
@@ -107,7 +104,7 @@ export class Dispatcher {
           found.kind === 'remote' && found.path !== undefined
             ? attributesOf(exchange, user, remoteVerb(exchange, found.path), found.path)
             : { user, verb: exchange.method.toLowerCase(), path: exchange.path };
-        admission = await this.#admit(exchange, labels, attributes);
+        admission = await this.#admit(exchange, record, attributes);
         if (found.kind === 'refused') throw found.error;
         if (found.kind === 'remote') {
           await this.#authorize(attributes);
@@ -117,15 +114,15 @@ export class Dispatcher {
         await this.#handlePath(exchange, attributes);
       } else {
         const { path, route } = found;
-        labels = resourceLabels(exchange, path, route.verb);
-        ended = longRunningVerbs.has(route.verb)
-          ? metrics.longRunning(labels)
-          : metrics.inFlight(requestKind(route.verb));
+        record.routed(path, route.verb);
         const attributes = attributesOf(exchange, user, route.verb, path);
-        admission = await this.#admit(exchange, labels, attributes, route);
+        admission = await this.#admit(exchange, record, attributes, route);
         await this.#authorize(attributes);
         const deprecation = route.served.deprecation ?? deprecationOf(route.served.definition);
-        if (deprecation !== undefined) addWarning(exchange, deprecation);
+        if (deprecation !== undefined) {
+          addWarning(exchange, deprecation);
+          record.deprecated();
+        }
         if (needsStrategy(route.verb, exchange)) await route.served.load?.();
         const request = { exchange, user, path, served: route.served, parts, admission };
         await route.handler(upgrade === undefined ? request : { ...request, upgrade });
@@ -135,14 +132,7 @@ export class Dispatcher {
     } finally {
       timeLimit.clear();
       admission?.release();
-      ended();
-      const seconds = (parts.clock.monotonicMs() - startMs) / 1000;
-      metrics.finished(labels, {
-        code: exchange.status,
-        seconds,
-        bytes: exchange.bodyBytes,
-        longRunning: longRunningVerbs.has(labels.verb),
-      });
+      const seconds = record.end();
       parts.log.debug('request', {
         method: exchange.method,
         path: exchange.path,
@@ -167,22 +157,24 @@ export class Dispatcher {
 
   async #admit(
     exchange: Exchange,
-    labels: RequestLabels,
+    record: RequestRecord,
     attributes: RequestAttributes,
     route?: Route,
   ): Promise<Admission> {
-    const { limiter, metrics } = this.#options;
     const request = {
       exchange,
       attributes,
       isWatch: route?.verb === 'watch',
-      longRunning: route !== undefined && longRunningVerbs.has(route.verb),
+      longRunning: route !== undefined && isLongRunning(route.verb),
       estimateSeats: () => (route === undefined ? 1 : estimateSeats(exchange, attributes, route.served)),
     };
+    record.queued();
     try {
-      return await limiter.admit(request);
+      const admission = await this.#options.limiter.admit(request);
+      record.admitted();
+      return admission;
     } catch (error) {
-      if (isStatusError(error)) metrics.refused(labels, error.code);
+      if (isStatusError(error)) record.refused(error.code);
       throw error;
     }
   }
@@ -205,7 +197,18 @@ export class Dispatcher {
   }
 
   async #authorize(attributes: RequestAttributes): Promise<void> {
-    const decision = await this.#options.authorizer.authorize(attributes);
+    const { authorizer, access, parts } = this.#options;
+    const startedMs = parts.clock.monotonicMs();
+    const secondsSince = (): number => (parts.clock.monotonicMs() - startedMs) / 1000;
+    let decision: Decision;
+    try {
+      const asked = authorizer.authorize(attributes);
+      decision = asked instanceof Promise ? await asked : asked;
+    } catch (error) {
+      access.authorized('error', secondsSince());
+      throw error;
+    }
+    access.authorized(decision.kind === 'allow' ? 'allowed' : 'denied', secondsSince());
     if (decision.kind === 'deny') throw forbidden(attributes, decision.reason);
   }
 
@@ -368,22 +371,6 @@ function attributesOf(
     path: exchange.path,
     resource: { group, version, namespace, resource, name, subresource },
   };
-}
-
-const dryRunQuery = 'dryRun';
-
-function pathLabels(exchange: Exchange): RequestLabels {
-  const verb = exchange.method.toLowerCase();
-  return { verb, group: '', version: '', resource: '', subresource: '', scope: '', dryRun: false };
-}
-
-function resourceLabels(exchange: Exchange, path: ResourcePath, verb: string): RequestLabels {
-  const { group, version, resource, subresource, name, namespace } = path;
-  const scope = name !== '' || verb === 'create' ? 'resource' : namespace === '' ? 'cluster' : 'namespace';
-  const dryRun = exchange.query.has(dryRunQuery);
-  // An apply is a patch to authorization, and its own in metrics.
-  const applies = verb === 'patch' && mediaTypeOf(exchange).startsWith('application/apply-patch');
-  return { verb: applies ? 'apply' : verb, group, version, resource, subresource, scope, dryRun };
 }
 
 function noSuchResource(): StatusError {

@@ -1,7 +1,9 @@
 /** What /metrics tells, under the names and labels of the kube-apiserver. */
 import type { Registry } from 'prom-client';
+import type { Clock } from '../common/clock.js';
 import type { CounterCell, GaugeCell, HistogramCell } from '../common/metric-cells.js';
 import { counterFamily, gaugeFamily, histogramFamily } from '../common/metric-cells.js';
+import { RecentMaximum } from '../common/recent-maximum.js';
 
 export interface RequestLabels {
   /** As in authorization: `get`, `list`, `create`, …; for paths that are no resource the HTTP method. */
@@ -12,6 +14,13 @@ export interface RequestLabels {
   readonly subresource: string;
   readonly scope: '' | 'cluster' | 'namespace' | 'resource';
   readonly dryRun: boolean;
+}
+
+export type RequestKind = 'readOnly' | 'mutating';
+
+export interface WatchEventMeter {
+  /** These events were sent, as they are on the line. */
+  sent(events: readonly Uint8Array[]): void;
 }
 
 export interface StoredCount {
@@ -25,6 +34,7 @@ const component = 'apiserver';
 const durationBuckets = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];
+const serviceLevelBuckets = durationBuckets.filter((bound) => bound >= 0.05);
 const sizeBuckets = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
 
 /** Verbs whose names in metrics are not those of authorization. */
@@ -34,6 +44,7 @@ const reportedVerbs: Readonly<Record<string, string>> = { create: 'POST', update
 interface RequestCells {
   readonly byCode: Map<number, CounterCell>;
   readonly seconds: HistogramCell;
+  readonly serviceLevel: HistogramCell;
   readonly bytes: HistogramCell;
   readonly running: GaugeCell;
   readonly aborted: CounterCell;
@@ -44,28 +55,55 @@ export class ApiServerMetrics {
   readonly #families: ReturnType<typeof createFamilies>;
   readonly #cells = new Map<string, RequestCells>();
 
+  readonly #waiting: Readonly<Record<RequestKind, RecentMaximum>>;
+  readonly #executing: Readonly<Record<RequestKind, RecentMaximum>>;
+
   /** `countObjects` is called at each scrape. */
-  constructor(registry: Registry, countObjects: () => readonly StoredCount[]) {
+  constructor(registry: Registry, countObjects: () => readonly StoredCount[], clock: Clock) {
     this.registry = registry;
     this.#families = createFamilies(registry, countObjects);
+    const byKind = (name: string, help: string): Record<RequestKind, RecentMaximum> => {
+      const numbers = { readOnly: new RecentMaximum(), mutating: new RecentMaximum() };
+      gaugeFamily(registry, {
+        name,
+        help,
+        labelNames: ['request_kind'],
+        collect: (family) => {
+          for (const kind of ['readOnly', 'mutating'] as const)
+            family.with(kind).set(numbers[kind].highest(clock.monotonicMs()));
+        },
+      });
+      return numbers;
+    };
+    this.#executing = byKind(
+      'apiserver_current_inflight_requests',
+      'Most requests at once in the last second that were worked on and are not long-running, by kind.',
+    );
+    this.#waiting = byKind(
+      'apiserver_current_inqueue_requests',
+      'Most requests at once in the last second that waited until they may run, by kind.',
+    );
   }
 
-  /** A request that is not long-running is under way; the returned function counts it off. */
-  inFlight(kind: 'readOnly' | 'mutating'): () => void {
-    const cell = this.#families.inFlight.with(kind);
-    cell.add(1);
-    return () => {
-      cell.add(-1);
-    };
+  /** So many requests more, or less, wait until they may run. */
+  waiting(kind: RequestKind, by: number, nowMs: number): void {
+    this.#waiting[kind].add(by, nowMs);
   }
 
-  /** A watch, a log or a tunnel is under way; the returned function counts it off. */
-  longRunning(labels: RequestLabels): () => void {
-    const { running } = this.#of(labels);
-    running.add(1);
-    return () => {
-      running.add(-1);
-    };
+  /** So many requests more, or less, are worked on. */
+  executing(kind: RequestKind, by: number, nowMs: number): void {
+    this.#executing[kind].add(by, nowMs);
+  }
+
+  /** So many watches, logs and tunnels more, or less, are under way. */
+  longRunning(labels: RequestLabels, by: number): void {
+    this.#of(labels).running.add(by);
+  }
+
+  /** A kind was asked for that its users are to leave. */
+  deprecated({ group, version, resource, subresource }: RequestLabels): void {
+    // No kind that is served has a release yet in which it goes.
+    this.#families.deprecated.with(group, version, resource, subresource, '').set(1);
   }
 
   /** A request has ended. A code of 0 says that its client went away before there was an answer. */
@@ -74,12 +112,14 @@ export class ApiServerMetrics {
     result: {
       readonly code: number;
       readonly seconds: number;
+      /** Those of them that it waited until it might run. */
+      readonly waitedSeconds: number;
       readonly bytes: number;
       readonly longRunning: boolean;
     },
   ): void {
     const cells = this.#of(labels);
-    const { code, seconds, bytes, longRunning } = result;
+    const { code, seconds, waitedSeconds, bytes, longRunning } = result;
     if (code === 0) cells.aborted.inc();
     let counter = cells.byCode.get(code);
     if (counter === undefined) {
@@ -89,6 +129,7 @@ export class ApiServerMetrics {
     counter.inc();
     if (longRunning) return;
     cells.seconds.observe(seconds);
+    cells.serviceLevel.observe(seconds - waitedSeconds);
     cells.bytes.observe(bytes);
   }
 
@@ -98,8 +139,15 @@ export class ApiServerMetrics {
   }
 
   /** Events of watches of a resource that were sent. */
-  watchEvents(group: string, version: string, resource: string): CounterCell {
-    return this.#families.watchEvents.with(group, version, resource);
+  watchEvents(group: string, version: string, resource: string): WatchEventMeter {
+    const total = this.#families.watchEvents.with(group, version, resource);
+    const sizes = this.#families.watchEventSizes.with(group, version, resource);
+    return {
+      sent: (events) => {
+        total.inc(events.length);
+        for (const { length } of events) sizes.observe(length);
+      },
+    };
   }
 
   #of(labels: RequestLabels): RequestCells {
@@ -108,10 +156,11 @@ export class ApiServerMetrics {
     const known = this.#cells.get(key);
     if (known !== undefined) return known;
     const values = valuesOf(labels);
-    const { durations, sizes, running, aborts } = this.#families;
+    const { durations, serviceLevels, sizes, running, aborts } = this.#families;
     const made = {
       byCode: new Map<number, CounterCell>(),
       seconds: durations.with(...values, dryRunOf(labels)),
+      serviceLevel: serviceLevels.with(...values),
       bytes: sizes.with(...values),
       running: running.with(...values),
       aborted: aborts.with(...values.slice(0, -1)),
@@ -174,10 +223,16 @@ function createFamilies(registry: Registry, countObjects: () => readonly StoredC
       help: 'Watches, logs and tunnels under way.',
       labelNames: perRequest,
     }),
-    inFlight: gaugeFamily(registry, {
-      name: 'apiserver_current_inflight_requests',
-      help: 'Requests under way that are not long-running, by kind.',
-      labelNames: ['request_kind'],
+    serviceLevels: histogramFamily(registry, {
+      name: 'apiserver_request_sli_duration_seconds',
+      help: 'As apiserver_request_duration_seconds, without the time that requests waited until they might run.',
+      labelNames: perRequest,
+      buckets: serviceLevelBuckets,
+    }),
+    deprecated: gaugeFamily(registry, {
+      name: 'apiserver_requested_deprecated_apis',
+      help: 'Kinds that were asked for and that their users are to leave.',
+      labelNames: ['group', 'version', 'resource', 'subresource', 'removed_release'],
     }),
     aborts: counterFamily(registry, {
       name: 'apiserver_request_aborts_total',
@@ -193,6 +248,12 @@ function createFamilies(registry: Registry, countObjects: () => readonly StoredC
       name: 'apiserver_watch_events_total',
       help: 'Events sent to watches.',
       labelNames: ['group', 'version', 'resource'],
+    }),
+    watchEventSizes: histogramFamily(registry, {
+      name: 'apiserver_watch_events_sizes',
+      help: 'Bytes of the events sent to watches.',
+      labelNames: ['group', 'version', 'resource'],
+      buckets: Array.from({ length: 8 }, (_, power) => 1024 * 2 ** power),
     }),
   };
 }

@@ -13,6 +13,7 @@ import type { Logger } from '../common/log.js';
 import { Aggregator } from './aggregation/aggregator.js';
 import type { ProxyCertificate } from './aggregation/backend.js';
 import { registerLocalServices } from './aggregation/register-local.js';
+import { AdmissionMetrics } from './admission/admission-metrics.js';
 import { createAdmissionChain } from './admission/registry.js';
 import { ensureDefaultServiceCidr, runDefaultServiceCidr } from './bootstrap/default-service-cidr.js';
 import { runKubernetesService } from './bootstrap/kubernetes-service.js';
@@ -25,6 +26,7 @@ import { DiscoveryHandler } from './discovery/discovery-handler.js';
 import { HealthHandler } from './discovery/health-handler.js';
 import { OpenApiHandler } from './discovery/openapi-handler.js';
 import { OpenIdHandler } from './discovery/openid-handler.js';
+import { AccessMetrics } from './filters/access-metrics.js';
 import { Authenticator } from './filters/authentication.js';
 import type { Authorizer } from './filters/authorization.js';
 import { authenticatedUsersMayDoAll } from './filters/authorization.js';
@@ -51,10 +53,11 @@ import { findInStorage } from './service-accounts/find-in-storage.js';
 import { createServiceAccountTokens } from './service-accounts/service-account-tokens.js';
 import type { ServiceAccountTokenOptions } from './service-accounts/service-account-tokens.js';
 import { newEncodings } from './storage/encoding-cache.js';
-import type { Encodings } from './storage/encoding-cache.js';
 import { dialPod } from './subresources/proxy/forward-request.js';
 import type { DialPod } from './subresources/proxy/forward-request.js';
 import { ResourceStorage } from './storage/resource-storage.js';
+import type { StorageOptions } from './storage/resource-storage.js';
+import { StorageMetrics } from './storage/storage-metrics.js';
 import type { Store } from './storage/store.js';
 import { WatchCache } from './storage/watch-cache.js';
 
@@ -111,7 +114,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const stopping = new AbortController();
   // Every watch listens: many of them are no leak.
   setMaxListeners(0, stopping.signal);
-  const cache = new WatchCache(store, { log, clock });
+  const registry = options.metrics ?? new Registry();
+  const storageMetrics = new StorageMetrics(registry, store, clock);
+  const cache = new WatchCache(store, { log, clock, meter: storageMetrics });
   const caching = cache.run(stopping.signal);
   try {
     const clusterIps = new ClusterIpRange(options.serviceClusterIpRange);
@@ -119,9 +124,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     const addressClaims = new AddressClaims(() => resources.of(ipAddresses).storage, clock);
     const portClaims = new PortClaims(store, nodePorts);
     const allocator = new ServiceAllocator({ clusterIps, nodePorts, addressClaims, portClaims, log });
-    const storage = { store, cache, encodings: newEncodings() };
+    const storage = { store, cache, metrics: storageMetrics, encodings: newEncodings() };
     const resources: ResourceTable = serveResources(options, storage, allocator);
-    const parts = createParts(options, resources, clock, stopping.signal);
+    const parts = createParts(options, registry, resources, clock, stopping.signal);
     await cache.whenReady(stopping.signal);
     const claims = { services: resources.of(services).storage, addressClaims, portClaims, clock, log };
     await repairServiceClaims(claims, new Set());
@@ -205,7 +210,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 
 function serveResources(
   options: ApiServerOptions,
-  shared: { readonly store: Store; readonly cache: WatchCache; readonly encodings: Encodings },
+  shared: Pick<StorageOptions, 'store' | 'cache' | 'metrics' | 'encodings'>,
   serviceAllocator: ServiceAllocator,
 ): ResourceTable {
   const strategies = createStrategies({ serviceAllocator, eventTtlSeconds: options.eventTtlSeconds });
@@ -237,6 +242,7 @@ function serveResources(
 
 function createParts(
   options: ApiServerOptions,
+  registry: Registry,
   resources: ResourceTable,
   clock: Clock,
   stopping: AbortSignal,
@@ -257,6 +263,7 @@ function createParts(
         clock,
         stopping,
       },
+      new AdmissionMetrics(registry, clock),
       options.disabledAdmissionPlugins,
     ),
     tokens: createServiceAccountTokens(options.serviceAccountTokens, {
@@ -267,7 +274,7 @@ function createParts(
     kubelets: new KubeletConnector(options.kubelet),
     dialPod: options.dialPod ?? dialPod,
     checkStore: () => checkStore(options.store),
-    metrics: new ApiServerMetrics(options.metrics ?? new Registry(), () => countObjects(resources)),
+    metrics: new ApiServerMetrics(registry, () => countObjects(resources), clock),
     clock,
     minWatchMs: options.minRequestTimeoutMs ?? defaultMinRequestTimeoutMs,
     log: options.log,
@@ -304,11 +311,17 @@ function createDispatcher(
   { limiter, debugPage, aggregator, port }: DispatcherDependencies,
 ): Dispatcher {
   const { resources, schema } = parts;
+  const access = new AccessMetrics(parts.metrics.registry);
   const serverAddress = (): string => `${options.advertiseAddress}:${port()}`;
   return new Dispatcher({
     parts,
     aggregator,
-    authenticator: new Authenticator(parts.tokens.verifier, options.log),
+    authenticator: new Authenticator(parts.tokens.verifier, {
+      log: options.log,
+      clock: parts.clock,
+      metrics: access,
+    }),
+    access,
     authorizer: parts.authorizer,
     discovery: new DiscoveryHandler({ definitions: () => resources.definitions, serverAddress }),
     openId: new OpenIdHandler(parts.tokens, serverAddress),

@@ -31,20 +31,20 @@ class MetricFamily<C> {
       readonly type: 'counter' | 'gauge' | 'histogram';
       readonly create: () => C;
       readonly samplesOf: (cell: C, labels: Readonly<Record<string, string>>) => readonly Sample[];
-      /** Runs before each scrape. */
-      readonly collect?: () => void;
+      /** Runs before each scrape. A rejection fails the scrape. */
+      readonly collect?: () => Promise<void> | void;
     },
   ) {
-    const { name, help, type, samplesOf, collect } = options;
-    this.#labelNames = options.labelNames;
+    const { name, help, type, labelNames, samplesOf, collect } = options;
+    this.#labelNames = labelNames;
     this.#create = options.create;
-    const get = (): Promise<object> => {
-      collect?.();
+    const get = async (): Promise<object> => {
+      await collect?.();
       const values = [...this.#cells.values()].flatMap(({ cell, labels }) => samplesOf(cell, labels));
-      return Promise.resolve({ name, help, type, values, aggregator: 'sum' });
+      return { name, help, type, values, aggregator: 'sum' };
     };
     // The registry asks a metric for nothing but its name and `get`; its type lists prom-client's own classes only.
-    registry.registerMetric({ name, type, get } as unknown as Metric);
+    registry.registerMetric({ name, type, labelNames, get } as unknown as Metric);
   }
 
   /** The cell of these label values, in the order of the names. The same values give the same cell. */
@@ -142,7 +142,7 @@ export function counterFamily(registry: Registry, options: MetricOptions): Count
 /** `collect` runs before each scrape: for what is cheaper to look up than to keep. */
 export function gaugeFamily(
   registry: Registry,
-  options: MetricOptions & { readonly collect?: (family: GaugeFamily) => void },
+  options: MetricOptions & { readonly collect?: (family: GaugeFamily) => Promise<void> | void },
 ): GaugeFamily {
   const { collect, ...rest } = options;
   const family: GaugeFamily = new MetricFamily<GaugeCell>(registry, {
@@ -153,9 +153,7 @@ export function gaugeFamily(
     ...(collect === undefined
       ? {}
       : {
-          collect: () => {
-            collect(family);
-          },
+          collect: () => collect(family),
         }),
   });
   return family;

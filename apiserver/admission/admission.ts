@@ -4,10 +4,12 @@
  */
 import type { KubernetesObject } from '../../api/objects.js';
 import type { ResourceDefinition } from '../../api/resources.js';
+import type { Clock } from '../../common/clock.js';
 import type { UserInfo } from '../filters/user-info.js';
+import type { AdmissionMetrics, AdmissionStep, Operation, StepMeter } from './admission-metrics.js';
 
 export interface AdmissionRequest {
-  readonly operation: 'CREATE' | 'UPDATE' | 'DELETE';
+  readonly operation: Operation;
   readonly definition: ResourceDefinition;
   readonly namespace: string;
   readonly name: string;
@@ -27,18 +29,61 @@ export interface AdmissionPlugin {
   validate?(request: AdmissionRequest): Promise<void> | void;
 }
 
-export class AdmissionChain {
-  readonly #plugins: readonly AdmissionPlugin[];
+/** A plugin in one of the two steps, with what it shows of itself. */
+interface Stage {
+  readonly run: (request: AdmissionRequest) => Promise<void> | void;
+  readonly meter: StepMeter;
+}
 
-  constructor(plugins: readonly AdmissionPlugin[]) {
-    this.#plugins = plugins;
+export class AdmissionChain {
+  readonly #admit: (request: AdmissionRequest) => Promise<void>;
+  readonly #validate: (request: AdmissionRequest) => Promise<void>;
+
+  constructor(plugins: readonly AdmissionPlugin[], metrics: AdmissionMetrics) {
+    const step = (name: AdmissionStep): ((request: AdmissionRequest) => Promise<void>) => {
+      const stages = plugins.flatMap((plugin): Stage[] => {
+        const run = plugin[name]?.bind(plugin);
+        return run === undefined ? [] : [{ run, meter: metrics.plugin(plugin.name, name) }];
+      });
+      const meter = metrics.step(name);
+      return (request) => runStep(stages, meter, metrics.clock, request);
+    };
+    this.#admit = step('admit');
+    this.#validate = step('validate');
   }
 
   async admit(request: AdmissionRequest): Promise<void> {
-    for (const plugin of this.#plugins) await plugin.admit?.(request);
+    await this.#admit(request);
   }
 
   async validate(request: AdmissionRequest): Promise<void> {
-    for (const plugin of this.#plugins) await plugin.validate?.(request);
+    await this.#validate(request);
   }
+}
+
+/** Each plugin begins when the one before it has ended, so one look at the clock between them is enough. */
+async function runStep(
+  stages: readonly Stage[],
+  whole: StepMeter,
+  clock: Clock,
+  request: AdmissionRequest,
+): Promise<void> {
+  const { operation } = request;
+  const startedMs = clock.monotonicMs();
+  let lastMs = startedMs;
+  for (const { run, meter } of stages) {
+    try {
+      const running = run(request);
+      if (running !== undefined) await running;
+    } catch (refusal) {
+      const endedMs = clock.monotonicMs();
+      meter.observe(operation, true, (endedMs - lastMs) / 1000);
+      whole.observe(operation, true, (endedMs - startedMs) / 1000);
+      throw refusal;
+    }
+    const endedMs = clock.monotonicMs();
+    meter.observe(operation, false, (endedMs - lastMs) / 1000);
+    lastMs = endedMs;
+  }
+  whole.observe(operation, false, (lastMs - startedMs) / 1000);
 }

@@ -4,6 +4,7 @@ import type { PriorityClass } from '../../api/generated/scheduling-v1.js';
 import { UsageError } from '../../common/usage-error.js';
 import { AdmissionChain } from './admission.js';
 import type { AdmissionPlugin } from './admission.js';
+import type { AdmissionMetrics } from './admission-metrics.js';
 import { defaultTolerationSeconds } from './default-toleration-seconds.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { priority } from './priority.js';
@@ -28,6 +29,7 @@ export function createAdmissionPlugins(dependencies: AdmissionDependencies): rea
 /** Throws UsageError when `disabled` names what is no plugin. */
 export function createAdmissionChain(
   dependencies: AdmissionDependencies,
+  metrics: AdmissionMetrics,
   disabled: readonly string[] = [],
 ): AdmissionChain {
   const plugins = createAdmissionPlugins(dependencies);
@@ -35,5 +37,8 @@ export function createAdmissionChain(
     if (!plugins.some((plugin) => plugin.name === name))
       throw new UsageError(`--disable-admission-plugins: there is no plugin ${name}`);
   }
-  return new AdmissionChain(plugins.filter(({ name }) => !disabled.includes(name)));
+  return new AdmissionChain(
+    plugins.filter(({ name }) => !disabled.includes(name)),
+    metrics,
+  );
 }

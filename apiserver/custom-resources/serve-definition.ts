@@ -23,6 +23,7 @@ import type { Strategy } from '../resources/strategy.js';
 import type { Encodings } from '../storage/encoding-cache.js';
 import { apiVersionOf } from '../storage/object-codec.js';
 import { ResourceStorage } from '../storage/resource-storage.js';
+import type { StorageMetrics } from '../storage/storage-metrics.js';
 import type { Store } from '../storage/store.js';
 import type { VersionConversion } from '../storage/version-conversion.js';
 import type { WatchCache } from '../storage/watch-cache.js';
@@ -34,6 +35,7 @@ export interface ServeDependencies {
   readonly store: Store;
   readonly cache: WatchCache;
   readonly encodings: Encodings;
+  readonly metrics?: StorageMetrics;
   readonly schema: Schema;
   /** Where the Services of webhooks are looked up. */
   readonly resources: ResourceTable;

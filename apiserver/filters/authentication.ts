@@ -4,8 +4,10 @@
  */
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { StatusError } from '../../api/status-error.js';
+import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { Exchange } from '../http/exchange.js';
+import type { AccessMetrics } from './access-metrics.js';
 import { anonymous, authenticatedGroup } from './user-info.js';
 import type { UserInfo } from './user-info.js';
 
@@ -30,6 +32,13 @@ type CertificateVerdict =
 interface CertificateUser {
   readonly kind: 'accepted';
   readonly user: UserInfo;
+  readonly validUntilMs: number;
+}
+
+export interface AuthenticatorParts {
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly metrics: AccessMetrics;
 }
 
 export class Authenticator {
@@ -37,10 +46,14 @@ export class Authenticator {
   readonly #connections = new WeakMap<object, CertificateVerdict>();
   readonly #tokens: TokenAuthenticator;
   readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #metrics: AccessMetrics;
 
-  constructor(tokens: TokenAuthenticator, log: Logger) {
+  constructor(tokens: TokenAuthenticator, { log, clock, metrics }: AuthenticatorParts) {
     this.#tokens = tokens;
     this.#log = log;
+    this.#clock = clock;
+    this.#metrics = metrics;
   }
 
   /**
@@ -48,21 +61,41 @@ export class Authenticator {
    * Unauthorized, without saying why: that is in the log, for those who run the server.
    */
   authenticate(exchange: Exchange): UserInfo | Promise<UserInfo> {
+    const startedMs = this.#clock.monotonicMs();
     const certificate = this.#certificateOf(exchange.socket);
-    if (certificate.kind === 'accepted') return certificate.user;
+    if (certificate.kind === 'accepted') {
+      this.#metrics.certificateUsed((certificate.validUntilMs - this.#clock.now()) / 1000);
+      return this.#authenticated(certificate.user, startedMs);
+    }
     const token = bearerToken(exchange.headers.authorization);
-    if (token !== undefined) return this.#byToken(token, exchange.path);
-    if (certificate.kind === 'none') return anonymous;
-    throw this.#unauthorized(certificate.reason, exchange.path);
+    if (token !== undefined) return this.#byToken(token, exchange.path, startedMs);
+    if (certificate.kind === 'none') return this.#authenticated(anonymous, startedMs);
+    throw this.#unauthorized(certificate.reason, exchange.path, startedMs);
   }
 
-  async #byToken(token: string, path: string): Promise<UserInfo> {
-    const verdict = await this.#tokens.authenticateToken(token);
-    if (verdict.kind === 'accepted') return verdict.user;
-    throw this.#unauthorized(verdict.reason, path);
+  async #byToken(token: string, path: string, startedMs: number): Promise<UserInfo> {
+    let verdict: TokenVerdict;
+    try {
+      verdict = await this.#tokens.authenticateToken(token);
+    } catch (error) {
+      this.#metrics.authenticated('error', this.#secondsSince(startedMs));
+      throw error;
+    }
+    if (verdict.kind === 'accepted') return this.#authenticated(verdict.user, startedMs);
+    throw this.#unauthorized(verdict.reason, path, startedMs);
   }
 
-  #unauthorized(reason: string, path: string): StatusError {
+  #authenticated(user: UserInfo, startedMs: number): UserInfo {
+    this.#metrics.authenticated('success', this.#secondsSince(startedMs), user.name);
+    return user;
+  }
+
+  #secondsSince(startedMs: number): number {
+    return (this.#clock.monotonicMs() - startedMs) / 1000;
+  }
+
+  #unauthorized(reason: string, path: string, startedMs: number): StatusError {
+    this.#metrics.authenticated('failure', this.#secondsSince(startedMs));
     this.#log.info('unable to authenticate a request', { path, reason });
     return new StatusError('Unauthorized', 'Unauthorized');
   }
@@ -92,6 +125,7 @@ function verdictOfConnection(socket: TLSSocket): CertificateVerdict {
   const fingerprint = (certificate.fingerprint256 ?? '').replaceAll(':', '').toLowerCase();
   return {
     kind: 'accepted',
+    validUntilMs: Date.parse(certificate.valid_to ?? ''),
     user: {
       name,
       groups: [...list(subject.O), authenticatedGroup],

@@ -29,6 +29,8 @@ export interface Ticket {
   readonly seats: number;
   readonly state: 'waiting' | 'running' | 'ended';
   readonly arrivedMs: number;
+  /** Requests that waited in its queue when it had come, itself included. */
+  readonly queueLength: number;
 }
 
 interface OwnTicket extends Ticket {
@@ -134,6 +136,7 @@ export class FairQueueSet {
       seats,
       state: 'waiting',
       arrivedMs: this.#lastMs,
+      queueLength: queue.waiting.length + 1,
       startedMs: this.#lastMs,
       flow,
       queue,

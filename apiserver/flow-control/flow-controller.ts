@@ -14,7 +14,8 @@ import type { FlowControlMetrics } from './flow-control-metrics.js';
 import { FlowMeter } from './flow-meter.js';
 import { comparePrecedence, flowDistinguisher, flowSchemaMatcher } from './match-flow-schema.js';
 import { PriorityLevel } from './priority-level.js';
-import { seatLimits, shareSeats } from './share-seats.js';
+import { seatLimits, shareSeats, targetOf } from './share-seats.js';
+import type { SeatClaim, SeatDemand } from './share-seats.js';
 import { dealHand, hashFlow } from './shuffle-shard.js';
 
 /** A FlowSchema, ready to be asked. */
@@ -164,13 +165,17 @@ export class FlowController {
     const ticket = level.queues.start(flow, taken, () => wake?.());
     level.measure();
     if (typeof ticket === 'string') throw this.#reject(flow.schema, ticket);
+    if (!level.exempt) meter.queueLength.observe(ticket.queueLength);
     if (ticket.state === 'running') return this.#permit(flow, ticket, type);
+    meter.notAccommodated.inc();
     meter.inQueue.add(1);
+    meter.inQueueSeats.add(taken);
     return new Promise<void>((resolve, reject) => {
       const settle = (): void => {
         cancelTimer();
         signal.removeEventListener('abort', onAbort);
         meter.inQueue.add(-1);
+        meter.inQueueSeats.add(-taken);
       };
       const giveUp = (reason: RejectReason): void => {
         if (!level.queues.cancel(ticket)) return;
@@ -237,11 +242,22 @@ export class FlowController {
   adjust(): void {
     const { serverSeats } = this.#options;
     const claims = [...this.#levels.values()].map((level) => level.claim());
-    const shares = shareSeats(claims, serverSeats);
+    const { fairFraction, seats } = shareSeats(claims, serverSeats);
+    this.#options.metrics.fairFraction.with().set(fairFraction);
+    for (const claim of claims) this.#showDemand(claim);
     for (const level of this.#levels.values()) {
-      level.setSeats(shares.get(level.name) ?? level.limits.nominal);
+      level.setSeats(seats.get(level.name) ?? level.limits.nominal);
       this.#showLimits(level);
     }
+  }
+
+  #showDemand(claim: SeatClaim & SeatDemand): void {
+    const { metrics } = this.#options;
+    const { name, average, standardDeviation, highest } = claim;
+    metrics.averageDemand.with(name).set(average);
+    metrics.demandDeviation.with(name).set(standardDeviation);
+    metrics.highestDemand.with(name).set(highest);
+    metrics.targetSeats.with(name).set(targetOf(claim));
   }
 
   #showLimits(level: PriorityLevel): void {
@@ -264,7 +280,9 @@ export function tooManyRequests(): StatusError {
 
 function levelGauges(metrics: FlowControlMetrics) {
   const { nominalSeats, lowerSeats, upperSeats, currentSeats, smoothedDemand } = metrics;
-  return [nominalSeats, lowerSeats, upperSeats, currentSeats, smoothedDemand];
+  const { averageDemand, demandDeviation, highestDemand, targetSeats } = metrics;
+  const demand = [smoothedDemand, averageDemand, demandDeviation, highestDemand, targetSeats];
+  return [nominalSeats, lowerSeats, upperSeats, currentSeats, ...demand];
 }
 
 function forgetIdle(flows: Map<string, RequestFlow>): void {

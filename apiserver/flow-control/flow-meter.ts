@@ -6,6 +6,9 @@ export class FlowMeter {
   readonly executing: GaugeCell;
   readonly executingSeats: GaugeCell;
   readonly inQueue: GaugeCell;
+  readonly inQueueSeats: GaugeCell;
+  readonly queueLength: HistogramCell;
+  readonly notAccommodated: CounterCell;
   readonly dispatched: CounterCell;
   readonly estimated: HistogramCell;
   readonly waited: HistogramCell;
@@ -18,6 +21,9 @@ export class FlowMeter {
     this.executing = metrics.executing.with(level, schema);
     this.executingSeats = metrics.executingSeats.with(level, schema);
     this.inQueue = metrics.inQueue.with(level, schema);
+    this.inQueueSeats = metrics.inQueueSeats.with(level, schema);
+    this.queueLength = metrics.queueLength.with(level, schema);
+    this.notAccommodated = metrics.notAccommodated.with(level, schema);
     this.dispatched = metrics.dispatched.with(level, schema);
     this.estimated = metrics.estimatedSeats.with(level, schema);
     this.waited = metrics.waitSeconds.with(level, schema, 'true');

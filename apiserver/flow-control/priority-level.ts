@@ -4,7 +4,7 @@ import { DemandMeter } from './demand-meter.js';
 import { maxSeatsPerRequest } from './estimate-work.js';
 import { FairQueueSet } from './fair-queue-set.js';
 import type { QueuingLimits } from './fair-queue-set.js';
-import type { SeatClaim, SeatLimits } from './share-seats.js';
+import type { SeatClaim, SeatDemand, SeatLimits } from './share-seats.js';
 import { smoothDemand } from './share-seats.js';
 
 export class PriorityLevel {
@@ -80,10 +80,10 @@ export class PriorityLevel {
   }
 
   /** What the level needed since the last call. */
-  claim(): SeatClaim {
+  claim(): SeatClaim & SeatDemand {
     const demand = this.#meter.take(this.#nowMs());
     this.#smoothed = smoothDemand({ ...demand, smoothed: this.#smoothed });
-    return { name: this.name, limits: this.#limits, highest: demand.highest, smoothed: this.#smoothed };
+    return { name: this.name, limits: this.#limits, ...demand, smoothed: this.#smoothed };
   }
 
   setSeats(seats: number): void {

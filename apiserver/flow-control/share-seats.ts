@@ -67,14 +67,30 @@ export interface SeatClaim {
   readonly smoothed: number;
 }
 
+export interface SeatShares {
+  /** The part of their targets that all get whose limits allow it. */
+  readonly fairFraction: number;
+  readonly seats: ReadonlyMap<string, number>;
+}
+
+/** Seats that a level holds on to: those of its nominal ones that it used in the last period, at least its minimum. */
+function keptSeats({ limits, highest }: SeatClaim): number {
+  return Math.max(limits.min, Math.min(limits.nominal, highest));
+}
+
+/** Seats that a level asks for. */
+export function targetOf(claim: SeatClaim): number {
+  return Math.max(keptSeats(claim), claim.smoothed, 1e-3);
+}
+
 /**
  * Shares all seats out. Every claim first gets the nominal seats that it used in the last period, at least its minimum;
  * the rest goes to all in proportion to what they want, up to their maximum.
  */
-export function shareSeats(claims: readonly SeatClaim[], serverSeats: number): ReadonlyMap<string, number> {
-  const bounded = claims.map(({ name, limits, highest, smoothed }) => {
-    const min = Math.max(limits.min, Math.min(limits.nominal, highest));
-    return { name, min, max: Math.max(min, limits.max), target: Math.max(min, smoothed, 1e-3) };
+export function shareSeats(claims: readonly SeatClaim[], serverSeats: number): SeatShares {
+  const bounded = claims.map((claim) => {
+    const min = keptSeats(claim);
+    return { name: claim.name, min, max: Math.max(min, claim.limits.max), target: targetOf(claim) };
   });
   const atFraction = (fraction: number): number =>
     bounded.reduce((sum, { min, max, target }) => sum + clamp(fraction * target, min, max), 0);
@@ -87,9 +103,10 @@ export function shareSeats(claims: readonly SeatClaim[], serverSeats: number): R
     if (atFraction(middle) > serverSeats) high = middle;
     else low = middle;
   }
-  return new Map(
+  const seats = new Map(
     bounded.map(({ name, min, max, target }) => [name, Math.round(clamp(low * target, min, max))]),
   );
+  return { fairFraction: low, seats };
 }
 
 function clamp(value: number, min: number, max: number): number {

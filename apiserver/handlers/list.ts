@@ -51,6 +51,7 @@ export async function collect(
     // All of it is shown: nobody looks at the records one by one.
     if (!selection.selective) {
       const next = page.remaining > 0 ? last : undefined;
+      served.storage.countReturned(page, page.records.length);
       return { records: page.records, head: headOf(revision, next, page.remaining) };
     }
     for (const [index, record] of page.records.entries()) {
@@ -58,11 +59,14 @@ export async function collect(
       if (!selection.matches(served.storage.view(record))) continue;
       records.push(record);
       if (records.length !== plan.limit) continue;
+      served.storage.countReturned(page, records.length);
       const left = page.records.length - index - 1 + page.remaining;
       return { records, head: headOf(revision, left > 0 ? record : undefined, undefined) };
     }
-    if (page.remaining === 0 || last === undefined)
+    if (page.remaining === 0 || last === undefined) {
+      served.storage.countReturned(page, records.length);
       return { records, head: headOf(revision, undefined, undefined) };
+    }
     start = `${last.key}\0`;
   }
 

@@ -140,14 +140,14 @@ class WatchSession {
       ? this.#scheduleBookmarks(stream, () => watch.progressRevision)
       : () => undefined;
     const { group, version, plural } = served.definition;
-    const sent = parts.metrics.watchEvents(group, version, plural);
+    const meter = parts.metrics.watchEvents(group, version, plural);
     let lastWriteMs = 0;
     let quickWrites = 0;
     try {
       for await (const events of watch) {
         const chunk = this.#render(events);
         if (chunk.length === 0) continue;
-        sent.inc(chunk.length);
+        meter.sent(chunk);
         await this.#write(stream, chunk);
         // A single change goes out at once; in a storm, waiting a little makes one packet of many.
         const now = parts.clock.monotonicMs();

@@ -16,6 +16,8 @@ import { ObjectCodec, toJson } from './object-codec.js';
 import { keyOf } from './read-range.js';
 import { fieldTerm, ResourceIndex } from './resource-index.js';
 import type { SelectorTerm } from './selector-index.js';
+import { measuredStore } from './storage-metrics.js';
+import type { ResourceMeter, StorageMetrics } from './storage-metrics.js';
 import type { RangeOptions, RangeResult, Store, StoredRecord, StoreEvent } from './store.js';
 import { ConvertedRecords } from './remote-conversion.js';
 import type { RemoteConversion } from './remote-conversion.js';
@@ -31,6 +33,7 @@ export interface ObjectPage<T extends KubernetesObject> {
   /** The revision that was read. */
   readonly revision: number;
   readonly remaining: number;
+  readonly from: 'cache' | 'store';
 }
 
 export interface ListOptions {
@@ -71,6 +74,7 @@ export interface ResourceWatch<T extends KubernetesObject> extends AsyncIterable
 export interface StorageOptions<T extends KubernetesObject = KubernetesObject> {
   readonly store: Store;
   readonly cache: WatchCache;
+  readonly metrics?: StorageMetrics;
   /** Shared by all resources; of its own unless told. */
   readonly encodings?: Encodings;
   /** Watches that select by this field are woken by objects with their value alone: the node of a pod. */
@@ -97,6 +101,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   readonly layout: KeyLayout;
   readonly #store: Store;
   readonly #cache: WatchCache;
+  readonly #meter: ResourceMeter | undefined;
   readonly #codec: ObjectCodec<T>;
   readonly #encodings: Encodings;
   readonly #fieldReaders: () => FieldReaders<T>;
@@ -122,7 +127,8 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     const { remoteConversion } = options;
     const storedAs = options.conversion?.storedAs ?? remoteConversion?.storedAs;
     this.layout = new KeyLayout(storedAs ?? definition);
-    this.#store = options.store;
+    this.#meter = options.metrics?.of(definition.group, definition.plural, this.layout.prefix(''));
+    this.#store = this.#meter === undefined ? options.store : measuredStore(options.store, this.#meter);
     this.#cache = options.cache;
     this.#codec = new ObjectCodec(definition, options.conversion);
     this.#isConverted = storedAs !== undefined;
@@ -170,11 +176,26 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   async list(options: ListOptions, signal?: AbortSignal): Promise<ObjectPage<T>> {
     const { namespace, revision, ...rest } = options;
     const range = { ...rest, prefix: this.layout.prefix(namespace) };
-    if (revision === undefined && (await this.#cache.catchUp(signal)))
-      return this.#page(this.#cache.list(range), signal);
+    if (revision === undefined && (await this.#catchUp(signal)))
+      return this.#cached(this.#cache.list(range), signal);
     const cached = revision === undefined ? undefined : this.#cache.list({ ...range, revision });
+    if (cached !== undefined) return this.#cached(cached, signal);
     const asked: RangeOptions = revision === undefined ? range : { ...range, revision };
-    return this.#page(cached ?? (await this.#store.range(asked, signal)), signal);
+    const read = await this.#store.range(asked, signal);
+    this.#meter?.storeList(read.records.length);
+    return this.#page(read, 'store', signal);
+  }
+
+  async #catchUp(signal?: AbortSignal): Promise<boolean> {
+    const catchingUp = this.#cache.catchUp(signal);
+    const isFresh = await (this.#meter?.waitForCache(catchingUp) ?? catchingUp);
+    this.#meter?.consistentRead(isFresh);
+    return isFresh;
+  }
+
+  async #waitForRevision(revision: number, signal: AbortSignal): Promise<void> {
+    const waiting = this.#cache.waitForRevision(revision, signal);
+    await (this.#meter?.waitForCache(waiting) ?? waiting);
   }
 
   /**
@@ -188,14 +209,14 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     signal: AbortSignal,
   ): Promise<ObjectPage<T> | undefined> {
     if (terms.length === 0 || this.#remote !== undefined) return undefined;
-    if (notOlderThan !== undefined) await this.#cache.waitForRevision(notOlderThan, signal);
-    else if (!(await this.#cache.catchUp(signal))) return undefined;
+    if (notOlderThan !== undefined) await this.#waitForRevision(notOlderThan, signal);
+    else if (!(await this.#catchUp(signal))) return undefined;
     const candidates = await this.#index.candidates(terms, signal);
     if (candidates === undefined) return undefined;
     const prefix = this.layout.prefix(namespace);
     const keys = [...candidates].filter((key) => key.startsWith(prefix)).sort();
     const records = keys.flatMap((key) => this.#cache.get(key) ?? []);
-    return this.#page({ records, revision: this.#cache.revision, remaining: 0 }, signal);
+    return this.#cached({ records, revision: this.#cache.revision, remaining: 0 }, signal, terms);
   }
 
   /**
@@ -203,8 +224,13 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
    * the signal's reason when the cache does not get there in time.
    */
   async listCached(namespace: string, notOlderThan: number, signal: AbortSignal): Promise<ObjectPage<T>> {
-    await this.#cache.waitForRevision(notOlderThan, signal);
-    return this.#page(this.#cache.list({ prefix: this.layout.prefix(namespace) }), signal);
+    await this.#waitForRevision(notOlderThan, signal);
+    return this.#cached(this.#cache.list({ prefix: this.layout.prefix(namespace) }), signal);
+  }
+
+  /** So many objects of a page were shown to who asked for it. */
+  countReturned({ from }: Pick<ObjectPage<T>, 'from'>, objects: number): void {
+    this.#meter?.returned(from, objects);
   }
 
   /** An object of the caller's own, of which nothing is kept: for those who look at many, once. */
@@ -394,7 +420,16 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     return this.#toEvents(wanted, undefined, (record) => shown.get(record) ?? record);
   }
 
-  async #page(result: RangeResult, signal?: AbortSignal): Promise<ObjectPage<T>> {
+  #cached(
+    result: RangeResult,
+    signal?: AbortSignal,
+    terms: readonly SelectorTerm[] = [],
+  ): Promise<ObjectPage<T>> {
+    this.#meter?.cacheList(indexName(terms), result.records.length);
+    return this.#page(result, 'cache', signal);
+  }
+
+  async #page(result: RangeResult, from: 'cache' | 'store', signal?: AbortSignal): Promise<ObjectPage<T>> {
     const { revision, remaining } = result;
     const records = this.#remote === undefined ? result.records : await this.#convert(result.records, signal);
     const view = (record: StoredRecord): StoredObject<T> => this.view(record);
@@ -402,6 +437,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
       records,
       revision,
       remaining,
+      from,
       get items() {
         return records.map(view);
       },
@@ -467,6 +503,12 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     }
     return view;
   }
+}
+
+/** As Kubernetes names indexes: `f:` and the field, `l:` for labels, of which there may be too many to tell apart. */
+function indexName([first]: readonly SelectorTerm[]): string {
+  if (first === undefined) return '';
+  return first.name.startsWith('field ') ? `f:${first.name.slice('field '.length)}` : 'l:';
 }
 
 function withRevision<T extends KubernetesObject>(object: T, revision: number): T {

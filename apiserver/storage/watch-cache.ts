@@ -16,6 +16,7 @@ import { CacheWatcher } from './cache-watcher.js';
 import type { CacheWatch, CacheWatchOptions, WatchedEvents } from './cache-watcher.js';
 import { IdleWatchers } from './idle-watchers.js';
 import { keyOf, readRange, revisionOf } from './read-range.js';
+import type { CacheMeter } from './storage-metrics.js';
 import { StoreError } from './store.js';
 import type { RangeOptions, RangeResult, Store, StoredRecord, StoreEvent } from './store.js';
 import { eventBytes, WatchCacheRing } from './watch-cache-ring.js';
@@ -27,6 +28,7 @@ export interface WatchCacheOptions {
   /** What is mirrored; all keys of a cluster unless told. */
   readonly prefix?: string;
   readonly ring?: Partial<RingLimits>;
+  readonly meter?: CacheMeter;
 }
 
 export interface CacheListOptions extends Omit<RangeOptions, 'revision'> {
@@ -60,6 +62,7 @@ export class WatchCache implements WatchedEvents {
   readonly #clock: Clock;
   readonly #prefix: string;
   readonly #ring: WatchCacheRing;
+  readonly #meter: CacheMeter | undefined;
 
   #records = new SortedMap<StoredRecord>();
   #revision = 0;
@@ -82,6 +85,7 @@ export class WatchCache implements WatchedEvents {
     this.#clock = options.clock ?? systemClock;
     this.#prefix = options.prefix ?? '/registry/';
     this.#ring = new WatchCacheRing({ ...defaultRing, ...options.ring });
+    this.#meter = options.meter;
   }
 
   /** True once the cache holds everything that the store held when it began. */
@@ -299,6 +303,7 @@ export class WatchCache implements WatchedEvents {
     this.#revision = at.revision;
     this.#listRevision = at.revision;
     this.#synced = true;
+    this.#meter?.loaded(loaded.entries(), at.revision);
     for (const { observer } of this.#observers) observer.reloaded();
     this.#replayAfter(Math.max(1, at.revision - replayedRevisions));
     this.#wakeRevisionWaiters();
@@ -344,6 +349,7 @@ export class WatchCache implements WatchedEvents {
     this.#ring.add(event);
     if (revision > this.#listRevision) this.#tellObservers(event);
     this.#idle.wake(event, position);
+    this.#meter?.event(keyOf(event), revision);
   }
 
   #tellObservers(event: StoreEvent): void {

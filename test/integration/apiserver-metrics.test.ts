@@ -60,6 +60,44 @@ await tap.test('requests by what they asked for', async (t) => {
   );
   watch.close();
   await until('the watch has ended', async () => (await value(watching)) === 0);
-  t.equal(await value('apiserver_current_inflight_requests{request_kind="mutating"}'), 0);
+  t.equal(await value(`apiserver_request_sli_duration_seconds_count{${get}}`), 2);
+  t.equal(await value('apiserver_watch_events_sizes_count{group="",version="v1",resource="configmaps"}'), 1);
+
+  const ofStore = (operation: string): string => `{operation="${operation}",group="",resource="configmaps"}`;
+  t.equal(await value(`etcd_requests_total${ofStore('create')}`), 1, 'a dry run writes nothing');
+  t.equal(await value(`etcd_request_duration_seconds_count${ofStore('update')}`), 3);
+  t.equal(await value(`etcd_request_errors_total${ofStore('update')}`), 0);
+  const resource = 'group="",resource="configmaps"';
+  t.equal(await value(`apiserver_watch_cache_events_received_total{${resource}}`), 4);
+  t.equal(await value(`apiserver_cache_list_total{${resource},index=""}`), 3, 'two lists and a watch');
+  t.equal(await value(`apiserver_cache_list_returned_objects_total{${resource}}`), 2);
+  t.ok((await value(`apiserver_watch_cache_resource_version{${resource}}`)) > 4);
+  t.ok((await value('apiserver_storage_size_bytes{storage_cluster_id="etcd-0"}')) >= 0);
+
+  const admitted = 'operation="CREATE",type="admit",rejected="false"';
+  const step = 'apiserver_admission_step_admission_duration_seconds_count';
+  t.ok((await value(`${step}{${admitted}}`)) >= 2);
+  const plugin = 'apiserver_admission_controller_admission_duration_seconds_count';
+  t.ok((await value(`${plugin}{name="NamespaceLifecycle",${admitted}}`)) >= 2);
+  await fixture.request('POST', configMaps.replace('default', 'none'), { metadata: { name: 'a' } });
+  t.equal(
+    await value(`${plugin}{name="NamespaceLifecycle",operation="CREATE",type="admit",rejected="true"}`),
+    1,
+  );
+
+  t.ok((await value('authentication_attempts{result="success"}')) > 10);
+  t.ok((await value('authenticated_user_requests{username="other"}')) > 10);
+  t.ok((await value('apiserver_client_certificate_expiration_seconds_count')) > 10);
+  t.ok((await value('authorization_attempts_total{result="allowed"}')) > 10);
+  await fixture.request('GET', '/api/v1/componentstatuses');
+  t.equal(
+    await value(
+      'apiserver_requested_deprecated_apis{group="",version="v1",resource="componentstatuses",subresource="",removed_release=""}',
+    ),
+    1,
+  );
+  await fixture.request('GET', '/readyz');
+  t.equal(await value('kubernetes_healthcheck{name="store",type="readyz"}'), 1);
+  t.ok((await value('kubernetes_healthchecks_total{name="store",type="readyz",status="success"}')) >= 1);
   t.same(fixture.errors, []);
 });

@@ -229,7 +229,7 @@ await tap.test('lending and borrowing', async (t) => {
     ],
   ];
   for (const [what, claims, expected] of table)
-    t.same(Object.fromEntries(shareSeats(claims, 100)), expected, what);
+    t.same(Object.fromEntries(shareSeats(claims, 100).seats), expected, what);
 });
 
 await tap.test('demand rises at once and falls slowly', async (t) => {
