@@ -31,21 +31,38 @@ function headOf({ rawHeaders }: IncomingMessage): string {
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
+/** A side that does not close in this time after the other one did is closed. */
+const lingerMs = 30_000;
+
 async function join(client: Duplex, backend: Duplex, stopping: AbortSignal): Promise<void> {
+  const sides = [client, backend];
   await new Promise<void>((resolve) => {
-    const close = (): void => {
-      client.destroy();
-      backend.destroy();
-      stopping.removeEventListener('abort', close);
-      resolve();
+    let timer: NodeJS.Timeout | undefined;
+    const destroy = (): void => {
+      for (const side of sides) side.destroy();
     };
-    for (const side of [client, backend]) {
-      side.on('close', close);
-      // A reset is how many of these sessions end; 'close' follows.
-      side.on('error', close);
+    const onClose = (): void => {
+      const [left] = sides.filter((side) => !side.closed);
+      if (left === undefined) {
+        clearTimeout(timer);
+        stopping.removeEventListener('abort', destroy);
+        resolve();
+        return;
+      }
+      // What was read of the other side may still wait to be written here: a close at once would lose it.
+      timer = setTimeout(destroy, lingerMs);
+      left.end();
+      left.resume();
+    };
+    for (const side of sides) {
+      side.once('close', onClose);
+      side.on('error', () => {
+        // A reset is how many of these sessions end; 'close' follows.
+      });
     }
-    stopping.addEventListener('abort', close, { once: true });
+    stopping.addEventListener('abort', destroy, { once: true });
     client.pipe(backend);
     backend.pipe(client);
+    if (sides.some((side) => side.closed)) onClose();
   });
 }

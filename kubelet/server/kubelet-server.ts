@@ -19,7 +19,8 @@ import type { ContainerRuntime } from '../cri/runtime.js';
 import { serveContainerLogs } from './serve-container-logs.js';
 import { HttpError } from './pod-lookup.js';
 import type { PodLookup } from './pod-lookup.js';
-import { answerUpgrade, tunnelUpgrade } from './stream-tunnel.js';
+import { serveCommandStream, servePortForward } from '../streams/serve-stream.js';
+import { answerUpgrade } from '../streams/stream-tunnel.js';
 
 export interface KubeletServerOptions {
   readonly configuration: KubeletConfiguration;
@@ -169,7 +170,8 @@ async function upgrade(
 ): Promise<void> {
   authorize(request.socket);
   checkDebugging(options.configuration);
-  const { lookup, runtime } = options;
+  const { lookup, runtime, configuration } = options;
+  const { streamingConnectionIdleTimeoutMs: idleTimeoutMs } = configuration;
   const url = new URL(request.url ?? '/', 'https://kubelet');
   const [verb = '', namespace = '', name = '', ...rest] = url.pathname
     .split('/')
@@ -179,7 +181,8 @@ async function upgrade(
   if (verb === 'portForward') {
     const sandboxId = await lookup.sandboxId(namespace, name);
     const ports = query.getAll('port').flatMap((list) => list.split(',').map(Number));
-    tunnelUpgrade(request, socket, head, await runtime.portForward(sandboxId, ports));
+    const target = await runtime.portForward(sandboxId, ports);
+    await servePortForward({ request, socket, head, target, idleTimeoutMs });
     return;
   }
   if (verb !== 'exec' && verb !== 'attach') throw new HttpError(404, '404 page not found');
@@ -200,5 +203,5 @@ async function upgrade(
     verb === 'exec'
       ? await runtime.exec({ ...stream, command: query.getAll('command') })
       : await runtime.attach(stream);
-  tunnelUpgrade(request, socket, head, target);
+  await serveCommandStream({ request, socket, head, target, idleTimeoutMs }, stream);
 }

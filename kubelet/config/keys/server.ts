@@ -141,7 +141,6 @@ export const serverKeys = {
   streamingConnectionIdleTimeout: duration('4h', {
     about: 'A stream on which nothing moves for so long is closed.',
     flag: 'streaming-connection-idle-timeout',
-    support: refused('streams are not timed yet'),
   }),
   showHiddenMetricsForVersion: text('', {
     about: 'Show metrics that were hidden in this version.',

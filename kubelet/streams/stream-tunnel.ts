@@ -7,6 +7,9 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
+/** A client that does not close in this time after the runtime did is closed. */
+const lingerMs = 30_000;
+
 /** Sends the upgrade request on to `target` and joins both sides until one of them closes. */
 export function tunnelUpgrade(request: IncomingMessage, client: Duplex, head: Buffer, target: string): void {
   const url = new URL(target);
@@ -31,7 +34,13 @@ export function tunnelUpgrade(request: IncomingMessage, client: Duplex, head: Bu
   client.once('error', abandon);
   client.once('close', abandon);
   upstream.once('close', () => {
+    // What was read of the runtime may still wait to be written: the client closes when it has got it all.
     client.end();
+    client.resume();
+    const linger = setTimeout(abandon, lingerMs);
+    client.once('close', () => {
+      clearTimeout(linger);
+    });
   });
 }
 
