@@ -5,8 +5,14 @@
  * schema or policy that has an expression.
  */
 import { Environment, EvaluationError, ParseError, TypeError as CelTypeError } from '@marcbachmann/cel-js';
+import { CelCostError, instrument, withMeter } from './cost-meter.js';
+import type { CostMeter } from './cost-meter.js';
+import { estimateCost } from './estimate-cost.js';
+import type { Bounds } from './estimate-cost.js';
 import { registerExtensions } from './extensions.js';
+import type { CelNode } from './library.js';
 
+export { CelCostError, CostMeter } from './cost-meter.js';
 export { Optional } from '@marcbachmann/cel-js';
 export type { Environment } from '@marcbachmann/cel-js';
 
@@ -24,8 +30,10 @@ export interface Expression {
   readonly text: string;
   /** `bool`, `string`, `dyn`, … */
   readonly type: string;
-  /** Throws {@link CelRuntimeError}. */
-  evaluate(variables: Readonly<Record<string, unknown>>): unknown;
+  /** Throws {@link CelRuntimeError}; with a meter also {@link CelCostError}. */
+  evaluate(variables: Readonly<Record<string, unknown>>, meter?: CostMeter): unknown;
+  /** What it costs at most, from how large its variables can be. */
+  estimateCost(variables: ReadonlyMap<string, Bounds>): number;
 }
 
 let base: Environment | undefined;
@@ -41,26 +49,49 @@ export function createEnvironment(): Environment {
 
 /** Throws {@link CelCompileError}. */
 export function compileExpression(environment: Environment, text: string): Expression {
-  const source = withSafeMatching(text);
-  const checked = environment.check(source);
+  const run = parse(environment, text);
+  const checked = run.check();
   if (!checked.valid) throw compileError(text, checked.error);
-  const run = environment.parse(source);
+  const root = run.ast as unknown as CelNode;
+  instrument(root);
   return {
     text,
     type: checked.type ?? 'dyn',
-    evaluate(variables) {
-      try {
-        return run({ ...variables }) as unknown;
-      } catch (error) {
-        if (error instanceof EvaluationError || error instanceof CelTypeError)
-          throw new CelRuntimeError(wordsOf(error), { cause: error });
-        // What a function of an extension refuses.
-        if (error instanceof RangeError || error instanceof SyntaxError)
-          throw new CelRuntimeError(error.message, { cause: error });
-        throw error;
-      }
+    evaluate(variables, meter) {
+      const evaluate = (): unknown => evaluateChecked(run, variables);
+      if (meter === undefined) return evaluate();
+      const result = withMeter(meter, evaluate);
+      // A part that was ended may not have been decisive.
+      if (meter.exceeded) throw new CelCostError();
+      return result;
     },
+    estimateCost: (variables) => estimateCost(root, variables),
   };
+}
+
+function parse(environment: Environment, text: string): ReturnType<Environment['parse']> {
+  try {
+    return environment.parse(withSafeMatching(text));
+  } catch (error) {
+    if (error instanceof ParseError) throw compileError(text, error);
+    throw error;
+  }
+}
+
+function evaluateChecked(
+  run: ReturnType<Environment['parse']>,
+  variables: Readonly<Record<string, unknown>>,
+): unknown {
+  try {
+    return run({ ...variables }) as unknown;
+  } catch (error) {
+    if (error instanceof EvaluationError || error instanceof CelTypeError)
+      throw new CelRuntimeError(wordsOf(error), { cause: error });
+    // What a function of an extension refuses.
+    if (error instanceof RangeError || error instanceof SyntaxError)
+      throw new CelRuntimeError(error.message, { cause: error });
+    throw error;
+  }
 }
 
 function compileError(text: string, error: Error | undefined): CelCompileError {

@@ -36,10 +36,10 @@ export interface Evaluator {
 
 export interface Macro {
   typeCheck(checker: Checker, macro: Macro, scope: Scope): CelType;
-  evaluate(evaluator: Evaluator, macro: Macro, scope: Scope): unknown;
+  evaluate: (this: Macro, evaluator: Evaluator, macro: Macro, scope: Scope) => unknown;
 }
 
-type Evaluate = (evaluator: Evaluator, node: CelNode, scope: Scope) => unknown;
+type Evaluate = (this: CelNode, evaluator: Evaluator, node: CelNode, scope: Scope) => unknown;
 
 export interface CelNode {
   /** `value`, `id`, `.`, `call`, `rcall`, `comprehension`, `+`, … */

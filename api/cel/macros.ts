@@ -184,6 +184,8 @@ export class TwoVariables implements Macro {
   readonly body: CelNode;
   readonly loop: Loop;
   readonly variables: readonly [string, string];
+  /** Told of each entry that the loop looks at. */
+  onStep: (() => void) | undefined;
   #key: Scope | undefined;
   #value: Scope | undefined;
 
@@ -231,7 +233,10 @@ export class TwoVariables implements Macro {
     const { filter, body } = this;
     return this.loop.run(entriesOf(evaluator.run(this.receiver, scope)), {
       passes: (entry) => filter === undefined || evaluator.run(filter, inScope(entry)) === true,
-      value: (entry) => evaluator.run(body, inScope(entry)),
+      value: (entry) => {
+        this.onStep?.();
+        return evaluator.run(body, inScope(entry));
+      },
     });
   }
 }

@@ -158,7 +158,7 @@ const escapes: readonly [RegExp, string][] = [
 ];
 
 /** The name of a field as it has to be written in CEL. */
-function escapeName(name: string): string {
+export function escapeName(name: string): string {
   if (keywords.has(name)) return `__${name}__`;
   return escapes.reduce((escaped, [pattern, by]) => escaped.replace(pattern, by), name);
 }

@@ -1,11 +1,5 @@
 /** `x-kubernetes-validations`: rules in CEL, compiled once for a schema and evaluated on each write. */
-import {
-  CelRuntimeError,
-  compileExpression,
-  CelCompileError,
-  createEnvironment,
-  Optional,
-} from '../cel/expression.js';
+import { CelCompileError, compileExpression, createEnvironment, Optional } from '../cel/expression.js';
 import type { Expression } from '../cel/expression.js';
 import { sameJson } from '../apply/json-values.js';
 import type { ValidationRule } from '../generated/apiextensions-v1.js';
@@ -13,6 +7,7 @@ import type { StatusCause } from '../generated/meta-v1.js';
 import type { Violations } from '../field-path.js';
 import { isJsonObject } from '../patch/merge-patch.js';
 import { fieldBefore, itemBefore } from './correlate.js';
+import { outOfBudget, RuleBudget } from './rule-budget.js';
 import { childOf } from './schema-node.js';
 import type { SchemaNode } from './schema-node.js';
 import type { RuleType } from './rule-types.js';
@@ -39,6 +34,9 @@ export interface RuleProblem {
   readonly message: string;
 }
 
+/** Of what a message expression says. */
+const maxMessageBytes = 5 * 1024;
+
 const oldSelf = /\boldSelf\b/;
 
 export function usesOldSelf({ rule }: ValidationRule): boolean {
@@ -59,10 +57,15 @@ export function compileRulesOf(node: SchemaNode, isResource: boolean, problems: 
       try {
         const expression = compileExpression(within, text);
         if (expression.type === wanted || expression.type === 'dyn') return expression;
-        problems.push({ index, field, message: `must evaluate to a ${wanted}` });
+        const what = field === 'rule' ? 'cel expression' : field;
+        problems.push({ index, field, message: `${what} must evaluate to a ${wanted}` });
       } catch (error) {
         if (!(error instanceof CelCompileError)) throw error;
-        problems.push({ index, field, message: error.message });
+        problems.push({
+          index,
+          field,
+          message: field === 'rule' ? error.message : `${field} ${error.message}`,
+        });
       }
       return undefined;
     };
@@ -86,19 +89,24 @@ export class SchemaRules {
 
   /** `before` is undefined at creation. */
   validate(value: unknown, before: unknown, violations: Violations): void {
-    this.#walk(this.#root, { value, before, path: '' }, violations);
+    this.#walk(this.#root, { value, before, path: '', budget: new RuleBudget() }, violations);
   }
 
   #walk(node: SchemaNode, place: Place, violations: Violations): void {
-    const { value, before, path } = place;
-    if (value === null || value === undefined) return;
+    const { value, before, path, budget } = place;
+    if (value === null || value === undefined || budget.isOver) return;
     if (node.rules.length > 0) this.#evaluate(node, place, violations);
     if (Array.isArray(value)) {
       if (node.items === undefined) return;
       for (const [index, item] of value.entries())
         this.#walk(
           node.items,
-          { value: item, before: itemBefore(before, item, node), path: `${path}[${String(index)}]` },
+          {
+            value: item,
+            before: itemBefore(before, item, node),
+            path: `${path}[${String(index)}]`,
+            budget,
+          },
           violations,
         );
       return;
@@ -110,11 +118,11 @@ export class SchemaRules {
       const at = node.properties.has(key) ? (path === '' ? key : `${path}.${key}`) : `${path}[${key}]`;
       // What is owned as a whole has no parts that stay the same ones.
       const old = node.atomicMap ? undefined : fieldBefore(before, key);
-      this.#walk(child, { value: value[key], before: old, path: at }, violations);
+      this.#walk(child, { value: value[key], before: old, path: at, budget }, violations);
     }
   }
 
-  #evaluate(node: SchemaNode, { value, before, path }: Place, violations: Violations): void {
+  #evaluate(node: SchemaNode, { value, before, path, budget }: Place, violations: Violations): void {
     const { type, rules } = this.#rulesOf(node);
     const self = type.convert(value);
     const old = before === undefined ? undefined : type.convert(before);
@@ -125,8 +133,10 @@ export class SchemaRules {
       const oldValue = rule.optionalOldSelf ? (old === undefined ? Optional.none() : Optional.of(old)) : old;
       const variables = { self, oldSelf: oldValue };
       const shown = typeof value === 'object' ? (Array.isArray(value) ? 'array' : 'object') : value;
-      const cause = evaluateRule(rule, variables, shown, path);
+      const evaluation = { rule, variables, budget, shown, type: node.type, path };
+      const cause = evaluateRule(evaluation);
       if (cause !== undefined) violations.addAll([cause]);
+      if (budget.isOver) return;
     }
   }
 
@@ -144,23 +154,43 @@ interface Place {
   readonly value: unknown;
   readonly before: unknown;
   readonly path: string;
+  readonly budget: RuleBudget;
 }
 
-function evaluateRule(
-  { rule, condition, message }: CompiledRule,
-  variables: Readonly<Record<string, unknown>>,
-  shown: unknown,
-  path: string,
-): StatusCause | undefined {
+interface Evaluation {
+  readonly rule: CompiledRule;
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly budget: RuleBudget;
+  readonly shown: unknown;
+  readonly type: string;
+  readonly path: string;
+}
+
+function evaluateRule(evaluation: Evaluation): StatusCause | undefined {
+  const { rule: compiled, variables, budget, shown, type, path } = evaluation;
+  const { rule, condition, message } = compiled;
   const own = (rule.message ?? '').trim();
-  try {
-    if (condition.evaluate(variables) === true) return undefined;
-  } catch (error) {
-    if (!(error instanceof CelRuntimeError)) throw error;
-    const why = `${error.message} evaluating rule: ${own === '' ? rule.rule.trim() : own}`;
-    return invalidCause(path === '' ? '<nil>' : path, shown, why);
+  const ruleText = own === '' ? rule.rule.trim() : own;
+  const place = path === '' ? '<nil>' : path;
+  const result = budget.evaluate(condition, variables);
+  switch (result.kind) {
+    case 'value':
+      if (result.value === true) return undefined;
+      break;
+    case 'error':
+      return invalidCause(place, shown, `${result.message} evaluating rule: ${ruleText}`);
+    case 'too-expensive':
+      return invalidCause(
+        place,
+        type,
+        `'${result.message}': no further validation rules will be run due to call cost exceeds limit for rule: ${ruleText}`,
+      );
+    case 'out-of-budget':
+      return invalidCause(place, type, `validation failed due to ${outOfBudget}`);
   }
-  const detail = messageOf(message, variables) ?? (own === '' ? `failed rule: ${rule.rule.trim()}` : own);
+  const told = messageOf(message, variables, budget);
+  if (budget.isOver) return invalidCause(place, type, told ?? outOfBudget);
+  const detail = told ?? (own === '' ? `failed rule: ${rule.rule.trim()}` : own);
   const at = (path + (rule.fieldPath ?? '')).replace(/^\./, '');
   const field = at === '' ? '<nil>' : at;
   switch (rule.reason) {
@@ -185,17 +215,28 @@ function invalidCause(field: string, shown: unknown, detail: string): StatusCaus
   };
 }
 
-/** Undefined where the expression has no value, or an empty one: the fixed message then serves. */
+/**
+ * Undefined where the expression has no value, or an empty one: the fixed message then serves. When it costs too much, why no
+ * further rule is looked at.
+ */
 function messageOf(
   message: Expression | undefined,
   variables: Readonly<Record<string, unknown>>,
+  budget: RuleBudget,
 ): string | undefined {
   if (message === undefined) return undefined;
-  try {
-    const text = message.evaluate(variables);
-    return typeof text === 'string' && text.trim() !== '' && !text.includes('\n') ? text.trim() : undefined;
-  } catch (error) {
-    if (error instanceof CelRuntimeError) return undefined;
-    throw error;
+  const result = budget.evaluate(message, variables);
+  switch (result.kind) {
+    case 'error':
+      return undefined;
+    case 'too-expensive':
+      return `no further validation rules will be run due to call cost exceeds limit for messageExpression: ${JSON.stringify(message.text)}`;
+    case 'out-of-budget':
+      return `messageExpression evaluation failed due to ${outOfBudget}`;
+    case 'value': {
+      const text = typeof result.value === 'string' ? result.value.trim() : '';
+      const isUsable = text !== '' && !text.includes('\n') && Buffer.byteLength(text) <= maxMessageBytes;
+      return isUsable ? text : undefined;
+    }
   }
 }

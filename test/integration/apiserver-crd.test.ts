@@ -319,6 +319,34 @@ await t.test('a changed schema holds at once, and leaves alone what was valid be
   t.match(await merge(path, { spec: { replicas: 6 } }), { status: 422 });
 });
 
+await t.test('rules that may cost too much are refused where they are new', async (t) => {
+  const schema = (rule: string): object => ({
+    openAPIV3Schema: {
+      type: 'object',
+      properties: { words: { type: 'array', items: { type: 'string' } } },
+      'x-kubernetes-validations': [{ rule }],
+    },
+  });
+  const version = { name: 'v1', served: true, storage: true };
+  const cheap = 'self.words.all(x, x != "")';
+  const dear = 'self.words.all(x, self.words.exists(y, x == y))';
+  const refused = await request(
+    'POST',
+    definitionsPath,
+    openDefinition('Dear', { versions: [{ ...version, schema: schema(dear) }] }),
+  );
+  t.equal(refused.status, 422);
+  t.match(
+    textOf(refused.json['message']),
+    'spec.versions[0].schema.openAPIV3Schema.x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x',
+  );
+  await define(fixture, openDefinition('Cheap', { versions: [{ ...version, schema: schema(cheap) }] }));
+  const path = `${definitionsPath}/cheaps.things.example.com`;
+  t.equal((await merge(path, { metadata: { labels: { a: 'b' } } })).status, 200);
+  const changed = await merge(path, { spec: { versions: [{ ...version, schema: schema(dear) }] } });
+  t.match(textOf(changed.json['message']), 'exceeds budget');
+});
+
 await t.test('a definition is deleted with its objects, and its watches end', async (t) => {
   const watch = fixture.watch(`${collection}?watch=true`);
   await watch.until((lines) => lines.length >= 1);

@@ -4,7 +4,12 @@ import { cleanupFinalizer, withCondition } from '../../../api/custom-resources/d
 import { customResourceDefinitions } from '../../../api/resources.js';
 import { timestamp } from '../object-meta.js';
 import type { Strategy } from '../strategy.js';
-import { validateDefinition, validateDefinitionStatus, validateDefinitionUpdate } from './validation.js';
+import {
+  validateDefinition,
+  validateDefinitionCreate,
+  validateDefinitionStatus,
+  validateDefinitionUpdate,
+} from './validation.js';
 import { definitionWarnings } from './warnings.js';
 
 const defaultWebhookPort = 443;
@@ -32,6 +37,7 @@ export const customResourceDefinitionStrategy: Strategy<CustomResourceDefinition
   },
   prepareForUpdate: addStoredVersion,
   validate: validateDefinition,
+  validateCreate: validateDefinitionCreate,
   validateUpdate: validateDefinitionUpdate,
   validateStatusUpdate: validateDefinitionStatus,
   warnings: definitionWarnings,

@@ -1,4 +1,5 @@
 /** What makes a CustomResourceDefinition valid, in the wording of Kubernetes. */
+import { isDeepStrictEqual } from 'node:util';
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionNames,
@@ -11,7 +12,7 @@ import { validateDns1035Label, validateDns1123Subdomain } from '../../../api/nam
 import { checkImmutable, checkRequired } from '../checks.js';
 import { requireVersion } from '../object-meta.js';
 import { validateConversion, validateConversionUpdate } from './conversion-validation.js';
-import { validateVersion } from './version-validation.js';
+import { validateRuleCosts, validateVersion } from './version-validation.js';
 
 const scopes = ['Cluster', 'Namespaced'];
 
@@ -36,6 +37,12 @@ export function validateDefinition(definition: CustomResourceDefinition, violati
   validateConversion(spec.conversion, 'spec.conversion', violations);
   validateStoredVersions(definition, violations);
   validateApproval(definition, violations);
+}
+
+/** What rules cost is looked at where they are new: what was accepted once can be written again. */
+export function validateDefinitionCreate(definition: CustomResourceDefinition, violations: Violations): void {
+  for (const [index, version] of definition.spec.versions.entries())
+    validateRuleCosts(version, `spec.versions[${index}]`, violations);
 }
 
 function validateGroup(group: string, violations: Violations): void {
@@ -130,6 +137,11 @@ export function validateDefinitionUpdate(
     validateConversionUpdate(spec.conversion, before.spec.conversion, 'spec.conversion', violations);
   }
   checkImmutable(spec.group, before.spec.group, 'spec.group', violations);
+  for (const [index, version] of spec.versions.entries()) {
+    const known = before.spec.versions.find(({ name }) => name === version.name);
+    if (!isDeepStrictEqual(known?.schema, version.schema))
+      validateRuleCosts(version, `spec.versions[${index}]`, violations);
+  }
   checkImmutable(spec.names.plural, before.spec.names.plural, 'spec.names.plural', violations);
 }
 

@@ -6,6 +6,7 @@ import type {
   JSONSchemaProps,
   SelectableField,
 } from '../../../api/generated/apiextensions-v1.js';
+import { checkRuleCosts } from '../../../api/custom-resources/check-costs.js';
 import { checkDefaults } from '../../../api/custom-resources/check-defaults.js';
 import { checkKeywords } from '../../../api/custom-resources/check-keywords.js';
 import { checkStructural } from '../../../api/custom-resources/check-structural.js';
@@ -116,6 +117,21 @@ function validateSchema(
     checkSchemaRules(node, at, found);
   }
   violations.addAll(found.causes);
+}
+
+/** What its rules may cost at most. For a version that is valid otherwise: nothing is said of one whose schema is not. */
+export function validateRuleCosts(
+  { schema }: CustomResourceDefinitionVersion,
+  path: string,
+  violations: Violations,
+): void {
+  const root = schema?.openAPIV3Schema;
+  if (root === undefined) return;
+  const at = `${path}.schema.openAPIV3Schema`;
+  const found = new Violations();
+  checkStructural(root, at, found);
+  checkKeywords(root, at, found);
+  if (!found.any) checkRuleCosts(compileSchema(root), at, violations);
 }
 
 function validateSubresources(

@@ -154,7 +154,7 @@ void t.test('mistakes in rules are found when the definition is written', async 
   const cases: readonly [ValidationRule, ...string[]][] = [
     [{ rule: 'self.replicas > 1' }],
     [{ rule: 'self.nope > 1' }, `${at}.rule: compilation failed: ERROR: <input>:1:6: undefined field 'nope'`],
-    [{ rule: 'self.replicas' }, `${at}.rule: must evaluate to a bool`],
+    [{ rule: 'self.replicas' }, `${at}.rule: cel expression must evaluate to a bool`],
     [
       { rule: 'foo' },
       `${at}.rule: compilation failed: ERROR: <input>:1:1: undeclared reference to 'foo' (in container '')`,
@@ -167,7 +167,10 @@ void t.test('mistakes in rules are found when the definition is written', async 
       { rule: 'self.name == 1' },
       `${at}.rule: compilation failed: ERROR: <input>:1:1: no such overload: string == int`,
     ],
-    [{ rule: 'true', messageExpression: '1' }, `${at}.messageExpression: must evaluate to a string`],
+    [
+      { rule: 'true', messageExpression: '1' },
+      `${at}.messageExpression: messageExpression must evaluate to a string`,
+    ],
     [
       { rule: 'true', optionalOldSelf: true },
       `${at}.optionalOldSelf: Invalid value: true: may not be set if oldSelf is not used in rule`,
