@@ -113,14 +113,14 @@ class CgroupfsManager implements CgroupManager {
   }
 
   async remove(uid: string): Promise<void> {
-    const places = this.#hierarchies().flatMap((hierarchy) =>
+    const places = (await this.#hierarchies()).flatMap((hierarchy) =>
       qosFolders.map((qos) => join(hierarchy, this.#root, qos, `pod${uid}`)),
     );
     await Promise.all(places.map(removeTree));
   }
 
   async list(): Promise<readonly string[]> {
-    const folders = this.#hierarchies().flatMap((hierarchy) =>
+    const folders = (await this.#hierarchies()).flatMap((hierarchy) =>
       qosFolders.map((qos) => join(hierarchy, this.#root, qos)),
     );
     const names = (await Promise.all(folders.map(childFolders))).flat();
@@ -174,9 +174,10 @@ class CgroupfsManager implements CgroupManager {
     return this.version === 2 ? join(this.#mountPoint, path) : join(this.#mountPoint, controller, path);
   }
 
-  #hierarchies(): string[] {
+  /** Also those that no limit of ours is in: the runtime makes its cgroups in each, `unified` of a hybrid machine too. */
+  async #hierarchies(): Promise<string[]> {
     if (this.version === 2) return [this.#mountPoint];
-    return [...this.#controllers].map((name) => join(this.#mountPoint, name));
+    return (await childFolders(this.#mountPoint)).map((name) => join(this.#mountPoint, name));
   }
 }
 

@@ -1,6 +1,8 @@
 /**
  * `npm run soak -- store`: faults, seeded and repeatable, against a store under load, and a proof that it kept its
  * promises. docs/store-faults.md tells what is proved and how.
+ *
+ * `npm run soak -- node`: pods come and go for minutes, and nothing of them is left.
  */
 import { tmpdir } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -146,5 +148,14 @@ program
       process.stderr.write(`soak: ${error.message}\n`);
       process.exitCode = exitCodes.usage;
     }
+  });
+program
+  .command('node')
+  .description('creates and deletes pods of all sorts in a loop, and looks what is left of them')
+  .option('--minutes <number>', 'how long', wholeNumber, 5)
+  .option('--pods <number>', 'how many at a time', wholeNumber, 30)
+  .action(async ({ minutes, pods }: { minutes: number; pods: number }) => {
+    const { soakNode } = await import('./soak-node.js');
+    process.exitCode = (await soakNode({ minutes, pods, say })) ? exitCodes.ok : exitCodes.failed;
   });
 await program.parseAsync(process.argv);

@@ -94,6 +94,16 @@ void t.test('v2: one folder, with the controllers handed down', async (t) => {
   t.strictSame(await cgroups.list(), ['1']);
 });
 
+void t.test('what the runtime made in a hierarchy that no limit is in goes, too', async (t) => {
+  const folder = treeOf(t, 1);
+  const made = join(folder, 'unified', 'kubepods', 'besteffort', 'pod1');
+  mkdirSync(join(made, 'container'), { recursive: true });
+  const cgroups = createCgroupManager({ mountPoint: folder });
+  t.strictSame(await cgroups.list(), ['1']);
+  await cgroups.remove('1');
+  t.notOk(existsSync(made));
+});
+
 void t.test('a cgroup is removed from its leaves up, in every class, twice', async (t) => {
   const folder = treeOf(t, 1);
   const cgroups = createCgroupManager({ mountPoint: folder, root: '/kubepods' });
