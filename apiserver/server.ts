@@ -52,6 +52,8 @@ import { ServiceAllocator } from './resources/service/service-allocator.js';
 import { findInStorage } from './service-accounts/find-in-storage.js';
 import { createServiceAccountTokens } from './service-accounts/service-account-tokens.js';
 import type { ServiceAccountTokenOptions } from './service-accounts/service-account-tokens.js';
+import { WatchChunks } from './handlers/watch-chunks.js';
+import { WatchPace } from './handlers/watch-pace.js';
 import { newEncodings } from './storage/encoding-cache.js';
 import { dialPod } from './subresources/proxy/forward-request.js';
 import type { DialPod } from './subresources/proxy/forward-request.js';
@@ -276,6 +278,8 @@ function createParts(
     checkStore: () => checkStore(options.store),
     metrics: new ApiServerMetrics(registry, () => countObjects(resources), clock),
     clock,
+    watchPace: new WatchPace({ clock }),
+    watchChunks: new WatchChunks(),
     minWatchMs: options.minRequestTimeoutMs ?? defaultMinRequestTimeoutMs,
     log: options.log,
     stopping,

@@ -21,6 +21,8 @@ import type { ResourceStorage } from '../storage/resource-storage.js';
 import type { DialPod } from '../subresources/proxy/forward-request.js';
 import type { KubeletConnector } from '../kubelet-proxy/kubelet-connector.js';
 import type { ServiceAccountTokens } from '../service-accounts/service-account-tokens.js';
+import type { WatchChunks } from './watch-chunks.js';
+import type { WatchPace } from './watch-pace.js';
 
 /** Names of the fields on the way to what a Scale tells. */
 export interface ScalePaths {
@@ -169,6 +171,9 @@ export interface ServerParts {
   readonly clock: Clock;
   /** A watch that does not say how long it is to last ends after this time, or up to twice of it. */
   readonly minWatchMs: number;
+  /** What all watches have in common: when they write, and what they write that is the same. */
+  readonly watchPace: WatchPace;
+  readonly watchChunks: WatchChunks;
   readonly log: Logger;
   /** Aborts when the server stops: watches end. */
   readonly stopping: AbortSignal;

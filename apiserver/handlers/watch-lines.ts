@@ -19,6 +19,8 @@ import {
 
 export interface WatchLines {
   readonly contentType: string;
+  /** Stands for the form that events have; undefined where it is another for each watch. */
+  readonly form: string | undefined;
   event(type: WatchEventType, object: StoredObject): Uint8Array;
   /** How far the watch has come; `initialEventsEnd` marks the end of the state that it began with. */
   bookmark(revision: number, initialEventsEnd: boolean): Uint8Array;
@@ -39,6 +41,7 @@ export async function createWatchLines(request: ResourceRequest): Promise<WatchL
         );
       return {
         ...jsonLines,
+        form: 'json',
         event: (type, object) => object.watchLine(type),
         bookmark: (revision, end) =>
           line('BOOKMARK', {
@@ -56,6 +59,7 @@ export async function createWatchLines(request: ResourceRequest): Promise<WatchL
       if (representation.format === 'protobuf') return protobufMetadataLines(request, representation.version);
       return {
         ...jsonLines,
+        form: `metadata ${representation.version} json`,
         event: (type, stored) =>
           stored.encoded(`metadata ${representation.version} line ${type}`, () =>
             line(type, partialMetadata(stored.object, representation.version)),
@@ -91,6 +95,8 @@ async function tableLines(request: ResourceRequest, version: MetaVersion): Promi
   };
   return {
     ...jsonLines,
+    // The first event has the headers.
+    form: undefined,
     event: (type, { object, revision }) => line(type, table([object], String(revision))),
     bookmark: (revision, end) => {
       const made = table([], String(revision));
@@ -131,6 +137,7 @@ function protobufLines(request: ResourceRequest): WatchLines {
   const message = messageOf(request);
   return {
     ...protobufCommon(request),
+    form: 'protobuf',
     event: (eventType, object) =>
       object.encoded(`frame ${eventType}`, () => watchFrame(eventType, envelop(type, message(object)))),
     bookmark: (revision, end) => {
@@ -152,6 +159,7 @@ function protobufMetadataLines(request: ResourceRequest, version: MetaVersion): 
     );
   return {
     ...protobufCommon(request),
+    form: `metadata ${version} protobuf`,
     event: (type, stored) =>
       stored.encoded(`metadata ${version} frame ${type}`, () => frame(type, stored.object.metadata)),
     bookmark: (revision, end) => frame('BOOKMARK', bookmarkMeta(revision, end)),

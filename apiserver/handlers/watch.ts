@@ -5,12 +5,10 @@
  * holds. One that falls behind the cache's ring is told 410 Expired and lists again.
  */
 import { isStatusError, StatusError } from '../../api/status-error.js';
-import { sleep } from '../../common/clock.js';
 import type { ResponseStream } from '../http/exchange.js';
 import { StoreError } from '../storage/store.js';
 import type { StoredObject } from '../storage/stored-object.js';
-import type { ResourceEvent } from '../storage/resource-storage.js';
-import type { KubernetesObject } from '../../api/objects.js';
+import type { EventBatch, WatchChunk } from './watch-chunks.js';
 import { Pieces } from '../flow-control/turns.js';
 import type { Handler, ResourceRequest } from './context.js';
 import { Deadline } from '../../common/deadline.js';
@@ -24,9 +22,9 @@ import { readWatchOptions } from './watch-options.js';
 import type { WatchOptions } from './watch-options.js';
 
 const bookmarkIntervalMs = 60 * 1000;
-/** Writes that follow each other this fast, for a while, are put together. */
-const burstGapMs = 10;
-const burstWrites = 3;
+/** So many batches that each came within this time are a storm: the watch then waits for rounds. */
+const stormGapMs = 50;
+const stormBatches = 3;
 /** Objects of the state that a watch begins with are sent so many at a time. */
 const initialChunk = 64;
 
@@ -54,6 +52,8 @@ class WatchSession {
   readonly #lines: WatchLines;
   readonly #signal: AbortSignal;
   readonly #name: string | undefined;
+  /** What the watcher sees, and how; undefined where nobody else can see the same. */
+  readonly #view: string | undefined;
 
   constructor(
     request: ResourceRequest,
@@ -70,6 +70,7 @@ class WatchSession {
     this.#lines = given.lines;
     this.#signal = given.signal;
     this.#name = nameToWatch(request, given.selection);
+    this.#view = viewOf(request, given.lines);
   }
 
   async run(): Promise<void> {
@@ -120,11 +121,11 @@ class WatchSession {
       if (!this.#sees(item)) continue;
       chunk.push(this.#lines.event('ADDED', item));
       if (chunk.length < initialChunk) continue;
-      await this.#write(stream, chunk);
+      await this.#write(stream, joined(chunk));
       chunk = [];
     }
     if (this.#options.marksInitialEnd) chunk.push(this.#lines.bookmark(revision, true));
-    await this.#write(stream, chunk);
+    await this.#write(stream, joined(chunk));
   }
 
   async #follow(stream: ResponseStream, afterRevision: number): Promise<void> {
@@ -135,43 +136,50 @@ class WatchSession {
       terms: this.#selection.terms,
       afterRevision,
       signal: this.#signal,
+      turn: () => parts.watchPace.turn(),
     });
     const stopBookmarks = this.#options.bookmarks
       ? this.#scheduleBookmarks(stream, () => watch.progressRevision)
       : () => undefined;
     const { group, version, plural } = served.definition;
     const meter = parts.metrics.watchEvents(group, version, plural);
-    let lastWriteMs = 0;
-    let quickWrites = 0;
+    let fastBatches = 0;
+    let askedMs = parts.clock.monotonicMs();
     try {
       for await (const events of watch) {
-        const chunk = this.#render(events);
-        if (chunk.length === 0) continue;
-        meter.sent(chunk);
-        await this.#write(stream, chunk);
-        // A single change goes out at once; in a storm, waiting a little makes one packet of many.
-        const now = parts.clock.monotonicMs();
-        quickWrites = now - lastWriteMs < burstGapMs ? quickWrites + 1 : 0;
-        lastWriteMs = now;
-        if (quickWrites >= burstWrites) await sleep(parts.clock, burstGapMs, this.#signal);
+        fastBatches = parts.clock.monotonicMs() - askedMs < stormGapMs ? fastBatches + 1 : 0;
+        const chunk = this.#chunkOf(events);
+        if (chunk.lines.length > 0) {
+          meter.sent(chunk.lines);
+          await this.#write(stream, chunk.bytes);
+          if (fastBatches >= stormBatches) await parts.watchPace.round();
+        }
+        askedMs = parts.clock.monotonicMs();
       }
     } finally {
       stopBookmarks();
     }
   }
 
-  #render(events: readonly ResourceEvent<KubernetesObject>[]): Uint8Array[] {
+  #chunkOf(events: EventBatch): WatchChunk {
+    const render = (): WatchChunk => this.#render(events);
+    return this.#view === undefined
+      ? render()
+      : this.#request.parts.watchChunks.of(events, this.#view, render);
+  }
+
+  #render(events: EventBatch): WatchChunk {
     const { storage } = this.#request.served;
-    const chunk: Uint8Array[] = [];
+    const lines: Uint8Array[] = [];
     for (const event of events) {
       const seen = selectEvent(
         event,
         (object) => this.#sees(object),
         (previous, at) => storage.departed(previous.record, at),
       );
-      if (seen !== undefined) chunk.push(this.#lines.event(seen.type, seen.object));
+      if (seen !== undefined) lines.push(this.#lines.event(seen.type, seen.object));
     }
-    return chunk;
+    return { lines, bytes: joined(lines) };
   }
 
   #sees(object: StoredObject): boolean {
@@ -180,10 +188,8 @@ class WatchSession {
     return !this.#selection.selective || this.#selection.matches(object);
   }
 
-  async #write(stream: ResponseStream, chunk: readonly Uint8Array[]): Promise<void> {
-    const [first] = chunk;
-    if (first === undefined || this.#signal.aborted) return;
-    if (stream.write(chunk.length === 1 ? first : Buffer.concat(chunk))) return;
+  async #write(stream: ResponseStream, bytes: Uint8Array): Promise<void> {
+    if (bytes.byteLength === 0 || this.#signal.aborted || stream.write(bytes)) return;
     await Promise.race([stream.drained(), aborted(this.#signal)]);
   }
 
@@ -213,6 +219,16 @@ class WatchSession {
 function nameToWatch({ path, served }: ResourceRequest, selection: Selection): string | undefined {
   if (served.definition.namespaced && path.namespace === '') return undefined;
   return path.name === '' ? selection.name : path.name;
+}
+
+function viewOf({ path, exchange: { query } }: ResourceRequest, { form }: WatchLines): string | undefined {
+  if (form === undefined) return undefined;
+  return JSON.stringify([form, path.name, query.get('labelSelector'), query.get('fieldSelector')]);
+}
+
+function joined(lines: readonly Uint8Array[]): Uint8Array {
+  const [first] = lines;
+  return lines.length === 1 && first !== undefined ? first : Buffer.concat(lines);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -8,6 +8,8 @@ export interface CacheWatchOptions {
   readonly triggerValue?: string;
   readonly afterRevision: number;
   readonly signal: AbortSignal;
+  /** Waited for after the watcher has been woken, before it looks what there is; nothing unless told. */
+  readonly turn?: () => Promise<void> | undefined;
 }
 
 /**
@@ -17,6 +19,14 @@ export interface CacheWatchOptions {
 export interface CacheWatch extends AsyncIterable<WatchBatch> {
   /** Every event up to this revision was yielded: what a bookmark may say. */
   readonly progressRevision: number;
+}
+
+export interface CollectedEvents {
+  readonly events: readonly StoreEvent[];
+  /** The position after them. */
+  readonly next: number;
+  /** How far the cache was looked through. */
+  readonly revision: number;
 }
 
 /** The cache, as its watchers see it. */
@@ -29,11 +39,7 @@ export interface WatchedEvents {
   /** Where to begin; throws `compacted`. */
   positionAfter(revision: number): number;
   /** Events from a position on, and the position after them; throws `compacted` when the ring has passed it. */
-  collect(
-    from: number,
-    prefix: string,
-    afterRevision: number,
-  ): { readonly events: readonly StoreEvent[]; readonly next: number; readonly revision: number };
+  collect(from: number, prefix: string, afterRevision: number): CollectedEvents;
   addIdle(watcher: CacheWatcher): void;
   removeIdle(watcher: CacheWatcher): void;
 }
@@ -43,6 +49,7 @@ export class CacheWatcher implements CacheWatch {
   readonly triggerValue: string | undefined;
   readonly #signal: AbortSignal;
   readonly #source: WatchedEvents;
+  readonly #turn: (() => Promise<void> | undefined) | undefined;
   #position: number;
   #afterRevision: number;
   #wake: (() => void) | undefined;
@@ -52,6 +59,7 @@ export class CacheWatcher implements CacheWatch {
     this.prefix = options.prefix;
     this.triggerValue = options.triggerValue;
     this.#signal = options.signal;
+    this.#turn = options.turn;
     this.#afterRevision = options.afterRevision;
     this.#position = source.positionAfter(options.afterRevision);
   }
@@ -100,5 +108,6 @@ export class CacheWatcher implements CacheWatch {
       this.#wake = resolve;
     });
     this.#source.removeIdle(this);
+    await this.#turn?.();
   }
 }

@@ -111,6 +111,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   /** One view per record, however many watchers look at it. */
   readonly #views = new WeakMap<StoredRecord, StoredObject<T>>();
   readonly #listBlocks = new Map<string, ListBlocks>();
+  readonly #eventsOf = new WeakMap<readonly StoreEvent[], readonly ResourceEvent<T>[]>();
   /** Read from objects at their write, by the bytes that were stored of them. */
   readonly #selectable = new WeakMap<Uint8Array, SelectableFields>();
   readonly #servable = new WeakMap<
@@ -336,8 +337,10 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     readonly terms?: readonly SelectorTerm[];
     readonly afterRevision: number;
     readonly signal: AbortSignal;
+    /** Waited for when the watch has been woken, before it takes what there is. */
+    readonly turn?: () => Promise<void> | undefined;
   }): ResourceWatch<T> {
-    const { namespace, name, terms = [], afterRevision, signal } = options;
+    const { namespace, name, terms = [], afterRevision, signal, turn } = options;
     const key = name === undefined ? undefined : this.layout.key(namespace, name);
     const prefix = key ?? this.layout.prefix(namespace);
     const trigger =
@@ -347,9 +350,14 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
       ...(trigger === undefined ? {} : { triggerValue: trigger.value }),
       afterRevision,
       signal,
+      ...(turn === undefined ? {} : { turn }),
     });
-    const toEvents = (events: readonly StoreEvent[]): ResourceEvent<T>[] | Promise<ResourceEvent<T>[]> =>
-      this.#remote === undefined ? this.#toEvents(events, key) : this.#toRemoteEvents(events, key, signal);
+    const toEvents = (
+      events: readonly StoreEvent[],
+    ): readonly ResourceEvent<T>[] | Promise<ResourceEvent<T>[]> =>
+      this.#remote === undefined
+        ? this.#sharedEvents(events, key)
+        : this.#toRemoteEvents(events, key, signal);
     // While a batch is being converted, it has not been yielded.
     let held: number | undefined;
     let progress = afterRevision;
@@ -360,7 +368,8 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
       async *[Symbol.asyncIterator]() {
         for await (const batch of batches) {
           held = progress;
-          const events = await toEvents(batch.events);
+          const made = toEvents(batch.events);
+          const events = made instanceof Promise ? await made : made;
           held = undefined;
           progress = batch.revision;
           if (events.length > 0) yield events;
@@ -377,6 +386,16 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
       this.#departed.set(record, view);
     }
     return view;
+  }
+
+  /** One list for all watchers that the cache has given the same events: they look at the same prefix, or key. */
+  #sharedEvents(events: readonly StoreEvent[], onlyKey: string | undefined): readonly ResourceEvent<T>[] {
+    let known = this.#eventsOf.get(events);
+    if (known === undefined) {
+      known = this.#toEvents(events, onlyKey);
+      this.#eventsOf.set(events, known);
+    }
+    return known;
   }
 
   /** With `onlyKey`, events of other keys that merely begin like it are left out. */

@@ -13,7 +13,7 @@ import { Deadline } from '../../common/deadline.js';
 import type { Logger } from '../../common/log.js';
 import { SortedMap } from '../../common/sorted-map.js';
 import { CacheWatcher } from './cache-watcher.js';
-import type { CacheWatch, CacheWatchOptions, WatchedEvents } from './cache-watcher.js';
+import type { CacheWatch, CacheWatchOptions, CollectedEvents, WatchedEvents } from './cache-watcher.js';
 import { IdleWatchers } from './idle-watchers.js';
 import { keyOf, readRange, revisionOf } from './read-range.js';
 import type { CacheMeter } from './storage-metrics.js';
@@ -74,6 +74,11 @@ export class WatchCache implements WatchedEvents {
   #synced = false;
   #ended = false;
   readonly #idle = new IdleWatchers();
+  /** By prefix, until something changes. */
+  readonly #lastCollected = new Map<
+    string,
+    { readonly from: number; readonly afterRevision: number; readonly collected: CollectedEvents }
+  >();
   readonly #observers = new Set<{ readonly prefix: string; readonly observer: CacheObserver }>();
   #readUnderWay: Promise<unknown> = Promise.resolve();
   #nextRead: Promise<number> | undefined;
@@ -250,11 +255,16 @@ export class WatchCache implements WatchedEvents {
     return this.#ended;
   }
 
-  collect(
-    from: number,
-    prefix: string,
-    afterRevision: number,
-  ): { readonly events: StoreEvent[]; readonly next: number; readonly revision: number } {
+  /** Watchers at the same place get the same batch: what is made of it for one of them can serve all. */
+  collect(from: number, prefix: string, afterRevision: number): CollectedEvents {
+    const last = this.#lastCollected.get(prefix);
+    if (last?.from === from && last.afterRevision === afterRevision) return last.collected;
+    const collected = this.#collect(from, prefix, afterRevision);
+    this.#lastCollected.set(prefix, { from, afterRevision, collected });
+    return collected;
+  }
+
+  #collect(from: number, prefix: string, afterRevision: number): CollectedEvents {
     if (from < this.#ring.first) throw this.#compacted(afterRevision);
     const events: StoreEvent[] = [];
     let bytes = 0;
@@ -313,6 +323,7 @@ export class WatchCache implements WatchedEvents {
     this.#replayFrom = revision;
     this.#streamRevision = revision;
     this.#ring.reset(revision);
+    this.#lastCollected.clear();
     // Who waits here may miss events from now on, and finds out when woken.
     this.#idle.wakeAll();
   }
@@ -331,6 +342,7 @@ export class WatchCache implements WatchedEvents {
   async #follow(signal: AbortSignal, onProgress: () => void): Promise<void> {
     const afterRevision = this.#streamRevision;
     for await (const batch of this.#store.watch({ prefix: this.#prefix, afterRevision, signal })) {
+      this.#lastCollected.clear();
       for (const event of batch.events) this.#apply(event);
       this.#streamRevision = Math.max(this.#streamRevision, batch.revision);
       this.#revision = Math.max(this.#revision, this.#streamRevision);

@@ -38,9 +38,12 @@ export type LoadTask =
       readonly kind: 'watches';
       readonly url: string;
       readonly identity: Identity;
+      /** `{w}` stands for the number of the watch. */
       readonly path: string;
       readonly connections: number;
       readonly watches: number;
+      /** One of so many watches looks when its events were sent. */
+      readonly readStampsEvery: number;
     };
 
 export interface LoadResult {
@@ -109,8 +112,9 @@ async function sendRequests(task: LoadTask & { kind: 'requests' }): Promise<Load
     const session = sessions[w % sessions.length];
     if (session === undefined) return;
     const fill = (text: string): string =>
-      text.replace('{n}', String(number)).replace('{w}', String(w)).replace('{stamp}', stampNow());
-    let nextMs = startMs;
+      text.replaceAll('{n}', String(number)).replaceAll('{w}', String(w)).replace('{stamp}', stampNow());
+    // Workers at a pace are spread over it.
+    let nextMs = startMs + ((task.paceMs ?? 0) * w) / task.inFlight - (task.paceMs ?? 0);
     // At least one each, however short the time.
     do {
       if (task.paceMs !== undefined) {
@@ -156,47 +160,78 @@ function summary(
   };
 }
 
+/** What one watcher has seen. All count events and wait for the last one; to look for stamps costs more, and some do. */
+class Watcher {
+  events = 0;
+  readonly latenciesMs: number[] = [];
+  readonly #readsStamps: boolean;
+  /** The beginning of a line whose end is still to come. */
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(readsStamps: boolean) {
+    this.#readsStamps = readsStamps;
+  }
+
+  /** True when the last event is in it. */
+  read(chunk: Buffer): boolean {
+    const nowMs = performance.timeOrigin + performance.now();
+    const all = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const end = all.lastIndexOf(newline) + 1;
+    const lines = all.subarray(0, end);
+    this.#rest = all.subarray(end);
+    for (let at = lines.indexOf(newline); at >= 0; at = lines.indexOf(newline, at + 1)) this.events++;
+    if (this.#readsStamps)
+      for (const [, sent] of lines.toString('latin1').matchAll(stamp))
+        this.latenciesMs.push(nowMs - Number(sent));
+    return lines.includes(lastMark);
+  }
+}
+
+const newline = 10;
+
 /** Opens the watches, says so, and ends when each has seen the last event. */
 async function watch(task: LoadTask & { kind: 'watches' }): Promise<LoadResult> {
   const sessions = await Promise.all(
     Array.from({ length: task.connections }, () => open(task.url, task.identity)),
   );
-  const latenciesMs: number[] = [];
+  const watchers = Array.from(
+    { length: task.watches },
+    (_, w) => new Watcher(w % task.readStampsEvery === 0),
+  );
   const cpuBefore = process.cpuUsage();
   const startMs = performance.now();
   let opened = 0;
   await Promise.all(
-    Array.from(
-      { length: task.watches },
-      (_, w) =>
+    watchers.map(
+      (watcher, w) =>
         new Promise<void>((resolve, reject) => {
-          const stream = sessions[w % sessions.length]?.request({ ':path': task.path });
+          const path = task.path.replace('{w}', String(w));
+          const stream = sessions[w % sessions.length]?.request({ ':path': path });
           if (stream === undefined) return;
-          let rest = '';
-          stream.setEncoding('latin1');
           stream.on('response', () => {
             if (++opened === task.watches) process.send?.({ result: 'opened' });
           });
-          stream.on('data', (text: string) => {
-            const nowMs = performance.timeOrigin + performance.now();
-            // A stamp may be cut in two by the edge of a frame.
-            const all = rest + text;
-            const end = all.lastIndexOf('\n') + 1;
-            rest = all.slice(end);
-            const lines = all.slice(0, end);
-            for (const [, sent] of lines.matchAll(stamp)) latenciesMs.push(nowMs - Number(sent));
-            if (lines.includes(lastMark)) {
-              stream.close();
-              resolve();
-            }
+          stream.on('data', (chunk: Buffer) => {
+            if (!watcher.read(chunk)) return;
+            stream.close();
+            resolve();
           });
           stream.on('error', reject);
         }),
     ),
   );
-  const result = { ...summary(latenciesMs, (performance.now() - startMs) / 1000, {}, cpuBefore), bytes: 0 };
+  const seconds = (performance.now() - startMs) / 1000;
+  const count = watchers.reduce((events, watcher) => events + watcher.events, 0);
+  const latenciesMs = watchers.flatMap((watcher) => watcher.latenciesMs);
+  const result = summary(latenciesMs, seconds, {}, cpuBefore);
   for (const session of sessions) session.destroy();
-  return result;
+  return {
+    ...result,
+    count,
+    perSecond: count / seconds,
+    cpuMicroseconds: (result.cpuMicroseconds * Math.max(1, result.count)) / count,
+    bytes: 0,
+  };
 }
 
 serveTasks((given): Promise<LoadResult> => {

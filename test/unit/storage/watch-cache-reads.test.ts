@@ -4,7 +4,7 @@ import type { Test } from 'tap';
 import { ManualClock } from '../../../common/clock.js';
 import { silentLogger as log } from '../../../common/log.js';
 import { openMemoryStore } from '../../../apiserver/storage/backends/memory/memory-store.js';
-import type { Store } from '../../../apiserver/storage/store.js';
+import type { Store, WatchBatch } from '../../../apiserver/storage/store.js';
 import { WatchCache } from '../../../apiserver/storage/watch-cache.js';
 import type { WatchCacheOptions } from '../../../apiserver/storage/watch-cache.js';
 import { wrapStore } from '../../support/wrap-store.js';
@@ -177,3 +177,31 @@ void t.test('with a trigger, an event wakes those of its value before and after 
 async function turns(): Promise<void> {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
 }
+
+void t.test('watchers at the same place are given the same events', async (t) => {
+  const store = openMemoryStore({ backend: 'memory' });
+  const cache = await running(t, store);
+  const abort = new AbortController();
+  const begin = cache.revision;
+  const watch = (): AsyncIterator<WatchBatch> =>
+    cache
+      .watch({ prefix: '/registry/pods/', afterRevision: begin, signal: abort.signal })
+      [Symbol.asyncIterator]();
+  const first = watch();
+  const second = watch();
+  for (const name of ['a', 'b', 'c']) {
+    const batches = Promise.all([first.next(), second.next()]);
+    await put(store, `/registry/pods/ns/${name}`, name);
+    const [one, other] = (await batches).map(({ value }) => value as WatchBatch);
+    t.equal(one?.events.length, 1);
+    t.equal(one?.events, other?.events, 'what is made of them for one serves the other');
+  }
+  // One that comes late looks for itself, and stands with the others from the next event on.
+  const third = watch();
+  t.equal(((await third.next()).value as WatchBatch).events.length, 3);
+  const batches = Promise.all([first.next(), third.next()]);
+  await put(store, '/registry/pods/ns/d', 'd');
+  const [one, other] = (await batches).map(({ value }) => value as WatchBatch);
+  t.equal(one?.events, other?.events);
+  abort.abort();
+});
