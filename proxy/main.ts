@@ -72,7 +72,7 @@ async function serve(
     nftables: kernelNftables,
     ensureHost: () => ensureHostNetwork(host),
     forgetStaleFlows,
-    metrics: createProxyMetrics(metrics),
+    metrics: createProxyMetrics(metrics, systemClock),
     clock: systemClock,
     log,
   });

@@ -89,16 +89,19 @@ export class ServiceProxy {
   }
 
   #watch(): () => void {
-    const touch = (key: string | undefined): void => {
+    const { metrics } = this.#options;
+    const touch = (kind: 'service' | 'endpoint', key: string | undefined): void => {
       if (key === undefined) return;
+      metrics.changed(kind);
+      metrics.queued();
       this.#dirty.add(key);
       this.#sync.request();
     };
     const touchService = (service: Service): void => {
-      touch(keyOf(service));
+      touch('service', keyOf(service));
     };
     const touchSlice = (slice: EndpointSlice): void => {
-      touch(serviceKeyOf(slice)?.[0]);
+      touch('endpoint', serviceKeyOf(slice)?.[0]);
     };
     const handlers = [
       this.#services.addHandler({
@@ -133,7 +136,8 @@ export class ServiceProxy {
       const changed = kind === 'full' ? await this.#applyFull() : await this.#applyDifference();
       this.#hasSynced = true;
       this.#failures = 0;
-      if (changed) {
+      if (!changed) metrics.unchanged();
+      else {
         const seconds = (clock.monotonicMs() - startedAt) / 1_000;
         metrics.synced(seconds, kind);
         metrics.served(this.#rules.size, this.#rules.all().elements.size);

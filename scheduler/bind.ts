@@ -2,11 +2,13 @@
 import { pods } from '../api/resources.js';
 import { StatusError } from '../api/status-error.js';
 import type { Binding } from '../api/generated/core-v1.js';
+import type { Clock } from '../common/clock.js';
 import type { ApiClient } from '../client/types.js';
 import type { CycleState } from './framework/cycle-state.js';
 import type { Rejection } from './framework/extension-points.js';
 import type { Framework } from './framework/framework.js';
 import type { PodInfo } from './framework/pod-info.js';
+import type { SchedulerMetrics } from './metrics.js';
 import type { ClusterSnapshot } from './snapshot.js';
 import type { WaitingPods } from './waiting-pods.js';
 
@@ -14,6 +16,8 @@ export interface BindContext {
   readonly framework: Framework;
   readonly snapshot: ClusterSnapshot;
   readonly waitingPods: WaitingPods;
+  readonly metrics: Pick<SchedulerMetrics, 'permitted'>;
+  readonly clock: Clock;
 }
 
 export interface Placement {
@@ -65,13 +69,16 @@ export async function bindPlacement(
 
 /** Everything after Reserve. Undefined when the Pod is bound. */
 async function proceed(
-  { framework, waitingPods }: BindContext,
+  { framework, waitingPods, metrics, clock }: BindContext,
   { pod, nodeName, state }: Placement,
   signal: AbortSignal,
 ): Promise<Rejection | undefined> {
   const permission = await framework.permit(state, pod, nodeName);
   if (permission.kind === 'unschedulable') return permission;
+  const startedMs = clock.monotonicMs();
   const refusedBy = await waitingPods.wait(pod.uid, permission.pending, signal);
+  if (permission.pending.length > 0)
+    metrics.permitted(refusedBy === undefined, clock.monotonicMs() - startedMs);
   if (refusedBy !== undefined) {
     const reasons = [`pod was not permitted by ${refusedBy} in time`];
     return { kind: 'unschedulable', plugin: refusedBy, reasons, resolvable: true };

@@ -40,7 +40,7 @@ async function run(flags: SchedulerFlags, context: ComponentContext): Promise<vo
     random: Math.random,
     schedulerName,
   });
-  scheduler.useMetrics(createMetrics(metrics, schedulerName, () => scheduler.pendingPods()));
+  scheduler.useMetrics(createMetrics(metrics, schedulerName, scheduler.state, systemClock));
   const health = await serveHealth({
     host: settings.host,
     port: settings.port,

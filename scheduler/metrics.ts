@@ -1,62 +1,175 @@
 /** The scheduler's figures, named as those of kube-scheduler. */
-import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
-import type { QueueName } from './queue.js';
+import type { Clock } from '../common/clock.js';
+import { counterFamily, gaugeFamily, histogramFamily } from '../common/metric-cells.js';
+import { noFrameworkMeter } from './framework/meter.js';
+import type { FrameworkMeter } from './framework/meter.js';
+import type { QueueName, QueueReason } from './queue.js';
 
 export type AttemptResult = 'scheduled' | 'unschedulable' | 'error';
 
 export interface SchedulerMetrics {
   attempt(result: AttemptResult, durationMs: number): void;
+  /** A decision was made, without the binding. */
+  decided(durationMs: number): void;
   /** A Pod is bound: how long since it was first queued, after how many attempts. */
   scheduled(sinceQueuedMs: number, attempts: number): void;
+  incoming(queue: QueueName, reason: QueueReason): void;
+  /** A Pod that Permit plugins kept waiting goes on, or does not. */
+  permitted(allowed: boolean, waitedMs: number): void;
+  readonly framework: FrameworkMeter;
 }
 
-export const noMetrics: SchedulerMetrics = { attempt: () => undefined, scheduled: () => undefined };
+export const noMetrics: SchedulerMetrics = {
+  attempt: () => undefined,
+  decided: () => undefined,
+  scheduled: () => undefined,
+  incoming: () => undefined,
+  permitted: () => undefined,
+  framework: noFrameworkMeter,
+};
+
+/** What is looked up at each scrape. */
+export interface SchedulerState {
+  readonly pendingPods: () => Readonly<Record<QueueName, number>>;
+  readonly rejections: () => ReadonlyMap<string, number>;
+  readonly cacheSizes: () => Readonly<Record<'nodes' | 'pods' | 'assumed_pods', number>>;
+}
+
+const doubling = (first: number, count: number): readonly number[] =>
+  Array.from({ length: count }, (_, power) => first * 2 ** power);
+const durationBuckets = doubling(0.001, 15);
+const pointBuckets = doubling(0.0001, 12);
+const pluginBuckets = Array.from({ length: 20 }, (_, power) => 0.00001 * 1.5 ** power);
 
 export function createMetrics(
   registry: Registry,
   profile: string,
-  pendingPods: () => Readonly<Record<QueueName, number>>,
+  state: SchedulerState,
+  clock: Clock,
 ): SchedulerMetrics {
-  const registers = [registry];
-  const attempts = new Counter({
-    name: 'scheduler_schedule_attempts_total',
-    help: 'Attempts to schedule pods, by result: scheduled, unschedulable, error.',
-    labelNames: ['result', 'profile'],
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'scheduler_scheduling_attempt_duration_seconds',
-    help: 'Duration of an attempt from taking the pod to the answer of the binding.',
-    labelNames: ['result', 'profile'],
-    buckets: [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096],
-    registers,
-  });
-  const sli = new Histogram({
-    name: 'scheduler_pod_scheduling_sli_duration_seconds',
-    help: 'Time from when a pod was first queued until it was bound.',
-    labelNames: ['attempts'],
-    buckets: [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92],
-    registers,
-  });
-  new Gauge({
+  const histogram = (
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    buckets: readonly number[] = durationBuckets,
+  ) => histogramFamily(registry, { name: `scheduler_${name}`, help, labelNames, buckets });
+  const counter = (name: string, help: string, labelNames: readonly string[]) =>
+    counterFamily(registry, { name: `scheduler_${name}`, help, labelNames });
+  showState(registry, profile, state);
+  const attempts = counter('schedule_attempts_total', 'Attempts to schedule pods, by result.', [
+    'result',
+    'profile',
+  ]);
+  const attemptSeconds = histogram(
+    'scheduling_attempt_duration_seconds',
+    'From the taking of a pod to the answer of its binding.',
+    ['result', 'profile'],
+  );
+  const decisions = histogram('scheduling_algorithm_duration_seconds', 'How long decisions took.', []).with();
+  const serviceLevel = histogram(
+    'pod_scheduling_sli_duration_seconds',
+    'From when a pod was first queued until it was bound.',
+    ['attempts'],
+    doubling(0.01, 20),
+  );
+  const triesOfPods = histogram(
+    'pod_scheduling_attempts',
+    'Attempts that it took to schedule a pod.',
+    [],
+    doubling(1, 5),
+  ).with();
+  const incoming = counter(
+    'queue_incoming_pods_total',
+    'Pods that came into a queue, by what brought them.',
+    ['queue', 'event'],
+  );
+  const permitWaits = histogram(
+    'permit_wait_duration_seconds',
+    'How long Permit plugins kept pods waiting.',
+    ['result'],
+  );
+  return {
+    attempt: (result, durationMs) => {
+      attempts.with(result, profile).inc();
+      attemptSeconds.with(result, profile).observe(durationMs / 1000);
+    },
+    decided: (durationMs) => {
+      decisions.observe(durationMs / 1000);
+    },
+    scheduled: (sinceQueuedMs, tries) => {
+      serviceLevel.with(tries < 16 ? String(tries) : '16+').observe(sinceQueuedMs / 1000);
+      triesOfPods.observe(tries);
+    },
+    incoming: (queue, reason) => {
+      incoming.with(queue, reason).inc();
+    },
+    permitted: (allowed, waitedMs) => {
+      permitWaits.with(allowed ? 'allowed' : 'rejected').observe(waitedMs / 1000);
+    },
+    framework: createFrameworkMeter(registry, profile, clock),
+  };
+}
+
+function showState(registry: Registry, profile: string, state: SchedulerState): void {
+  gaugeFamily(registry, {
     name: 'scheduler_pending_pods',
     help: 'Pods without a node, by queue: active, backoff, unschedulable, gated.',
     labelNames: ['queue'],
-    registers,
-    collect() {
-      const counts = pendingPods();
+    collect: (family) => {
+      const counts = state.pendingPods();
       for (const queue of ['active', 'backoff', 'unschedulable', 'gated'] as const)
-        this.set({ queue }, counts[queue]);
+        family.with(queue).set(counts[queue]);
     },
   });
-  return {
-    attempt: (result, durationMs) => {
-      attempts.inc({ result, profile });
-      duration.observe({ result, profile }, durationMs / 1000);
+  gaugeFamily(registry, {
+    name: 'scheduler_unschedulable_pods',
+    help: 'Pods that rest, by the plugins that turned them down; one may count for several.',
+    labelNames: ['plugin', 'profile'],
+    collect: (family) => {
+      family.clear();
+      for (const [plugin, count] of state.rejections()) family.with(plugin, profile).set(count);
     },
-    scheduled: (sinceQueuedMs, tries) => {
-      sli.observe({ attempts: tries < 16 ? String(tries) : '16+' }, sinceQueuedMs / 1000);
+  });
+  gaugeFamily(registry, {
+    name: 'scheduler_cache_size',
+    help: 'Nodes, pods, and pods whose binding is under way, in the cache.',
+    labelNames: ['type'],
+    collect: (family) => {
+      for (const [type, size] of Object.entries(state.cacheSizes())) family.with(type).set(size);
+    },
+  });
+}
+
+function createFrameworkMeter(registry: Registry, profile: string, clock: Clock): FrameworkMeter {
+  const points = histogramFamily(registry, {
+    name: 'scheduler_framework_extension_point_duration_seconds',
+    help: 'How long all plugins of an extension point took.',
+    labelNames: ['extension_point', 'status', 'profile'],
+    buckets: pointBuckets,
+  });
+  const plugins = histogramFamily(registry, {
+    name: 'scheduler_plugin_execution_duration_seconds',
+    help: 'How long a plugin took at an extension point, in one of ten attempts.',
+    labelNames: ['plugin', 'extension_point', 'status'],
+    buckets: pluginBuckets,
+  });
+  const evaluations = counterFamily(registry, {
+    name: 'scheduler_plugin_evaluation_total',
+    help: 'How often a plugin was asked.',
+    labelNames: ['plugin', 'extension_point', 'profile'],
+  });
+  const secondsSince = (startedMs: number): number => (clock.monotonicMs() - startedMs) / 1000;
+  return {
+    now: () => clock.monotonicMs(),
+    ran: (point, status, startedMs) => {
+      points.with(point, status, profile).observe(secondsSince(startedMs));
+    },
+    asked: (point, plugin, status, startedMs) => {
+      plugins.with(plugin, point, status).observe(secondsSince(startedMs));
+    },
+    evaluated: (point, plugin) => {
+      evaluations.with(plugin, point, profile).inc();
     },
   };
 }

@@ -55,12 +55,37 @@ export interface RejectedOutcome {
   readonly mustBackOff?: boolean;
 }
 
+/** Why a Pod came into one of the queues, in the words of Kubernetes' metrics. */
+export type QueueReason =
+  | 'UnschedulablePodAdd'
+  | 'UnschedulablePodUpdate'
+  | 'ScheduleAttemptFailure'
+  | 'BackoffComplete'
+  | 'UnschedulableTimeout'
+  | 'NodeAdd'
+  | 'NodeUpdate'
+  | 'NodeDelete'
+  | 'AssignedPodAdd'
+  | 'AssignedPodUpdate'
+  | 'AssignedPodDelete';
+
+const reasonOfEvent: Readonly<Record<ClusterEvent['type'], QueueReason>> = {
+  'node-added': 'NodeAdd',
+  'node-updated': 'NodeUpdate',
+  'node-removed': 'NodeDelete',
+  'pod-assigned': 'AssignedPodAdd',
+  'pod-updated': 'AssignedPodUpdate',
+  'pod-gone': 'AssignedPodDelete',
+};
+
 export interface SchedulingQueueOptions {
   readonly clock: Clock;
   readonly compare: (a: QueuedPod, b: QueuedPod) => number;
   readonly preEnqueue: (pod: PodInfo) => Success | Rejection;
   /** What each plugin wants to hear of, by the plugin's name. */
   readonly interests: ReadonlyMap<string, readonly EventInterest[]>;
+  /** Told of every Pod that comes into a queue; one that is tried at once has been in `active`. */
+  readonly onIncoming?: (queue: QueueName, reason: QueueReason) => void;
 }
 
 export class SchedulingQueue {
@@ -89,6 +114,16 @@ export class SchedulingQueue {
     return counts;
   }
 
+  /** By plugin: how many of the Pods that rest it turned down. */
+  rejections(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { where, rejectedBy } of this.#entries.values()) {
+      if (where !== 'unschedulable') continue;
+      for (const plugin of rejectedBy) counts.set(plugin, (counts.get(plugin) ?? 0) + 1);
+    }
+    return counts;
+  }
+
   whereIs(uid: string): QueueName | undefined {
     return this.#entries.get(uid)?.where;
   }
@@ -112,7 +147,7 @@ export class SchedulingQueue {
       changedInFlight: false,
     };
     this.#entries.set(info.uid, entry);
-    this.#activate(entry);
+    this.#activate(entry, 'UnschedulablePodAdd');
   }
 
   /**
@@ -132,7 +167,7 @@ export class SchedulingQueue {
     entry.info = info;
     if (!mayMatter) return;
     if (entry.where === 'in-flight') entry.changedInFlight = true;
-    else if (entry.where !== 'backoff') this.#wake(entry);
+    else if (entry.where !== 'backoff') this.#wake(entry, 'UnschedulablePodUpdate');
   }
 
   /** The Pod was bound, deleted, or belongs to another scheduler now. */
@@ -167,10 +202,10 @@ export class SchedulingQueue {
     entry.mustBackOff = outcome === 'error' || outcome.mustBackOff === true;
     this.#landed();
     if (retry) {
-      this.#wake(entry);
+      this.#wake(entry, 'ScheduleAttemptFailure');
       return;
     }
-    entry.where = 'unschedulable';
+    this.#put(entry, 'unschedulable', 'ScheduleAttemptFailure');
     entry.restsSinceMs = this.#options.clock.monotonicMs();
     this.#armRestTimer();
   }
@@ -179,7 +214,8 @@ export class SchedulingQueue {
   onEvent(event: ClusterEvent): void {
     if (this.#inFlight > 0) this.#remember(event);
     for (const entry of this.#entries.values()) {
-      if (entry.where === 'unschedulable' && this.#mayHelp(entry, entry.rejectedBy, event)) this.#wake(entry);
+      if (entry.where === 'unschedulable' && this.#mayHelp(entry, entry.rejectedBy, event))
+        this.#wake(entry, reasonOfEvent[event.type]);
     }
   }
 
@@ -230,21 +266,26 @@ export class SchedulingQueue {
     }
   }
 
-  #wake(entry: Entry): void {
-    const idle = this.#takers.length > 0 && !entry.mustBackOff;
-    if (!idle && entry.backoffUntilMs > this.#options.clock.monotonicMs()) {
-      entry.where = 'backoff';
-      this.#backoff.insert(entry);
-      this.#armBackoffTimer();
-    } else this.#activate(entry);
+  #put(entry: Entry, queue: QueueName, reason: QueueReason): void {
+    entry.where = queue;
+    this.#options.onIncoming?.(queue, reason);
   }
 
-  #activate(entry: Entry): void {
+  #wake(entry: Entry, reason: QueueReason): void {
+    const idle = this.#takers.length > 0 && !entry.mustBackOff;
+    if (!idle && entry.backoffUntilMs > this.#options.clock.monotonicMs()) {
+      this.#put(entry, 'backoff', reason);
+      this.#backoff.insert(entry);
+      this.#armBackoffTimer();
+    } else this.#activate(entry, reason);
+  }
+
+  #activate(entry: Entry, reason: QueueReason): void {
     if (this.#options.preEnqueue(entry.info).kind === 'unschedulable') {
-      entry.where = 'gated';
+      this.#put(entry, 'gated', reason);
       return;
     }
-    entry.where = 'active';
+    this.#put(entry, 'active', reason);
     const taker = this.#takers.shift();
     if (taker === undefined) this.#active.insert(entry);
     else taker(this.#launch(entry));
@@ -277,7 +318,7 @@ export class SchedulingQueue {
         const due = this.#backoff.first;
         if (due === undefined || due.backoffUntilMs > now) break;
         this.#backoff.takeFirst();
-        this.#activate(due);
+        this.#activate(due, 'BackoffComplete');
       }
       this.#armBackoffTimer();
     });
@@ -295,7 +336,7 @@ export class SchedulingQueue {
       for (const entry of resting) {
         const rested = clock.monotonicMs() - entry.restsSinceMs >= longestRestMs;
         const waits = this.#entries.get(entry.info.uid) === entry && entry.where === 'unschedulable';
-        if (waits && rested) this.#wake(entry);
+        if (waits && rested) this.#wake(entry, 'UnschedulableTimeout');
       }
       this.#armRestTimer();
     });

@@ -16,9 +16,9 @@ import type { PluginHandle } from './framework/extension-points.js';
 import { Framework } from './framework/framework.js';
 import type { EnabledPlugin } from './framework/framework.js';
 import { noMetrics } from './metrics.js';
-import type { SchedulerMetrics } from './metrics.js';
+import type { SchedulerMetrics, SchedulerState } from './metrics.js';
 import { SchedulingQueue } from './queue.js';
-import type { QueueName, RejectedOutcome, TakenPod } from './queue.js';
+import type { RejectedOutcome, TakenPod } from './queue.js';
 import { reportFailure } from './report-failure.js';
 import { scheduleOne } from './schedule-one.js';
 import { ClusterSnapshot } from './snapshot.js';
@@ -75,6 +75,9 @@ export class Scheduler {
       clock,
       compare: (a, b) => this.#framework.compare(a, b),
       preEnqueue: (pod) => this.#framework.preEnqueue(pod),
+      onIncoming: (queue, reason) => {
+        this.#metrics.incoming(queue, reason);
+      },
       interests: new Map(this.#framework.plugins.map(({ name, interests }) => [name, interests ?? []])),
     });
   }
@@ -83,12 +86,16 @@ export class Scheduler {
     return this.#pods.synced && this.#nodes.synced;
   }
 
-  pendingPods(): Readonly<Record<QueueName, number>> {
-    return this.#queue.counts();
-  }
+  /** For metrics: looked up when somebody asks. */
+  readonly state: SchedulerState = {
+    pendingPods: () => this.#queue.counts(),
+    rejections: () => this.#queue.rejections(),
+    cacheSizes: () => this.#snapshot.sizes(),
+  };
 
   useMetrics(metrics: SchedulerMetrics): void {
     this.#metrics = metrics;
+    this.#framework.useMeter(metrics.framework);
   }
 
   /** Schedules until the signal aborts; resolves when bindings under way have ended. */
@@ -140,6 +147,7 @@ export class Scheduler {
       this.#failed(taken, error, startedAtMs);
       return;
     }
+    this.#metrics.decided(this.#options.clock.monotonicMs() - startedAtMs);
     if (decision.kind === 'unschedulable') {
       this.#rejected(taken, { rejectedBy: decision.rejectedBy }, decision.message, startedAtMs);
       return;
@@ -158,6 +166,8 @@ export class Scheduler {
       framework: this.#framework,
       snapshot: this.#snapshot,
       waitingPods: this.#waitingPods,
+      metrics: this.#metrics,
+      clock: this.#options.clock,
     };
     const { pod, nodeName } = placement;
     const result = await bindPlacement(context, placement, signal);

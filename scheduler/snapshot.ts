@@ -43,6 +43,10 @@ export class ClusterSnapshot {
     this.#clock = clock;
   }
 
+  sizes(): { readonly nodes: number; readonly pods: number; readonly assumed_pods: number } {
+    return { nodes: this.#nodes.size, pods: this.#nodeOfPod.size, assumed_pods: this.#assumed.size };
+  }
+
   putNode(node: Node): void {
     const entry = this.#entry(node.metadata.name);
     entry.node = node;

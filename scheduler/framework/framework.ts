@@ -8,6 +8,8 @@ import type { CycleState } from './cycle-state.js';
 import { stateKey } from './cycle-state.js';
 import { maxNodeScore } from './extension-points.js';
 import type { PostFilterResult, QueuedPod, Rejection, SchedulerPlugin } from './extension-points.js';
+import { noFrameworkMeter, statusOf } from './meter.js';
+import type { FrameworkMeter } from './meter.js';
 import type { NodeInfo } from './node-info.js';
 import type { PodInfo } from './pod-info.js';
 import { success } from './verdict.js';
@@ -41,6 +43,12 @@ export interface PendingPermission {
   readonly timeoutMs: number;
 }
 
+export interface Permission {
+  readonly kind: 'success';
+  /** Plugins that want the Pod to wait. */
+  readonly pending: readonly PendingPermission[];
+}
+
 export interface NarrowedNodes extends Success {
   readonly onlyNodes: ReadonlySet<string> | undefined;
   readonly narrowedBy: readonly string[];
@@ -50,6 +58,10 @@ export class Framework {
   readonly #enabled: readonly EnabledPlugin[];
   readonly #plugins: readonly SchedulerPlugin[];
   readonly #queueSort: SchedulerPlugin & Required<Pick<SchedulerPlugin, 'compare'>>;
+  #meter: FrameworkMeter = noFrameworkMeter;
+  #attempts = 0;
+  /** Whether the plugins of the attempt under way are timed one by one. */
+  #timesPlugins = false;
 
   /** Throws when names repeat, when not exactly one plugin sorts the queue, or when none binds. */
   constructor(enabled: readonly EnabledPlugin[]) {
@@ -65,6 +77,10 @@ export class Framework {
     this.#queueSort = sorter;
   }
 
+  useMeter(meter: FrameworkMeter): void {
+    this.#meter = meter;
+  }
+
   get plugins(): readonly SchedulerPlugin[] {
     return this.#plugins;
   }
@@ -75,7 +91,7 @@ export class Framework {
 
   preEnqueue(pod: PodInfo): Success | Rejection {
     for (const plugin of this.#plugins.filter(has('preEnqueue'))) {
-      const verdict = guard(plugin, 'PreEnqueue', () => plugin.preEnqueue(pod));
+      const verdict = this.#guard(plugin, 'PreEnqueue', () => plugin.preEnqueue(pod));
       if (verdict.kind === 'unschedulable') return { ...verdict, plugin: plugin.name };
     }
     return success;
@@ -83,11 +99,16 @@ export class Framework {
 
   /** `onlyNodes` is what the plugins in `narrowedBy` together leave; undefined means all nodes. */
   preFilter(state: CycleState, pod: PodInfo, nodes: readonly NodeInfo[]): NarrowedNodes | Rejection {
+    this.#timesPlugins = this.#attempts++ % attemptsPerTiming === 0;
+    return this.#timed('PreFilter', () => this.#runPreFilter(state, pod, nodes));
+  }
+
+  #runPreFilter(state: CycleState, pod: PodInfo, nodes: readonly NodeInfo[]): NarrowedNodes | Rejection {
     const skipped = new Set<SchedulerPlugin>();
     const narrowedBy: string[] = [];
     let onlyNodes: ReadonlySet<string> | undefined;
     for (const plugin of this.#plugins.filter(has('preFilter'))) {
-      const verdict = guard(plugin, 'PreFilter', () => plugin.preFilter(state, pod, nodes));
+      const verdict = this.#guard(plugin, 'PreFilter', () => plugin.preFilter(state, pod, nodes));
       if (verdict.kind === 'unschedulable') return { ...verdict, plugin: plugin.name };
       if (verdict.kind === 'skip') skipped.add(plugin);
       else if (verdict.onlyNodes !== undefined) {
@@ -101,10 +122,14 @@ export class Framework {
 
   /** The first plugin that rejects the node decides; those after it are not asked. */
   filter(state: CycleState, pod: PodInfo, node: NodeInfo): Success | Rejection {
+    return this.#timed('Filter', () => this.#runFilter(state, pod, node));
+  }
+
+  #runFilter(state: CycleState, pod: PodInfo, node: NodeInfo): Success | Rejection {
     const skipped = state.read(skippedFilters);
     for (const plugin of this.#plugins) {
       if (!has('filter')(plugin) || skipped?.has(plugin) === true) continue;
-      const verdict = guard(plugin, 'Filter', () => plugin.filter(state, pod, node));
+      const verdict = this.#guard(plugin, 'Filter', () => plugin.filter(state, pod, node));
       if (verdict.kind === 'unschedulable') return { ...verdict, plugin: plugin.name };
     }
     return success;
@@ -117,9 +142,20 @@ export class Framework {
     rejections: ReadonlyMap<string, Rejection>,
     nodes: readonly NodeInfo[],
   ): PostFilterResult {
+    return this.#timed('PostFilter', () => this.#runPostFilter(state, pod, rejections, nodes));
+  }
+
+  #runPostFilter(
+    state: CycleState,
+    pod: PodInfo,
+    rejections: ReadonlyMap<string, Rejection>,
+    nodes: readonly NodeInfo[],
+  ): PostFilterResult {
     const messages: string[] = [];
     for (const plugin of this.#plugins.filter(has('postFilter'))) {
-      const result = guard(plugin, 'PostFilter', () => plugin.postFilter(state, pod, rejections, nodes));
+      const result = this.#guard(plugin, 'PostFilter', () =>
+        plugin.postFilter(state, pod, rejections, nodes),
+      );
       if (result.kind === 'nominated') return result;
       if (result.message !== undefined) messages.push(result.message);
     }
@@ -130,11 +166,17 @@ export class Framework {
 
   /** The weighted sum of all normalized scores, by node name. */
   score(state: CycleState, pod: PodInfo, nodes: readonly NodeInfo[]): ReadonlyMap<string, number> {
-    this.#preScore(state, pod, nodes);
+    this.#timed('PreScore', () => {
+      this.#preScore(state, pod, nodes);
+    });
+    return this.#timed('Score', () => this.#runScore(state, pod, nodes));
+  }
+
+  #runScore(state: CycleState, pod: PodInfo, nodes: readonly NodeInfo[]): ReadonlyMap<string, number> {
     const totals = new Map(nodes.map((node) => [node.name, 0]));
     for (const { plugin, weight } of this.#enabled) {
       if (!has('score')(plugin) || state.read(skippedScores)?.has(plugin) === true) continue;
-      const normalized = guard(plugin, 'Score', () => {
+      const normalized = this.#guard(plugin, 'Score', () => {
         const raw = new Map(nodes.map((node) => [node.name, plugin.score(state, pod, node)]));
         return plugin.normalizeScores?.(state, pod, raw) ?? raw;
       });
@@ -153,7 +195,7 @@ export class Framework {
   #preScore(state: CycleState, pod: PodInfo, nodes: readonly NodeInfo[]): void {
     const skipped = new Set<SchedulerPlugin>();
     for (const plugin of this.#plugins.filter(has('preScore'))) {
-      const verdict = guard(plugin, 'PreScore', () => plugin.preScore(state, pod, nodes));
+      const verdict = this.#guard(plugin, 'PreScore', () => plugin.preScore(state, pod, nodes));
       if (verdict.kind === 'skip') skipped.add(plugin);
     }
     state.write(skippedScores, skipped);
@@ -161,9 +203,13 @@ export class Framework {
 
   /** On a rejection everything that was reserved has been unreserved. */
   reserve(state: CycleState, pod: PodInfo, nodeName: string): Success | Rejection {
+    return this.#timed('Reserve', () => this.#runReserve(state, pod, nodeName));
+  }
+
+  #runReserve(state: CycleState, pod: PodInfo, nodeName: string): Success | Rejection {
     try {
       for (const plugin of this.#plugins.filter(has('reserve'))) {
-        const verdict = guard(plugin, 'Reserve', () => plugin.reserve(state, pod, nodeName));
+        const verdict = this.#guard(plugin, 'Reserve', () => plugin.reserve(state, pod, nodeName));
         if (verdict.kind === 'unschedulable') {
           this.unreserve(state, pod, nodeName);
           return { ...verdict, plugin: plugin.name };
@@ -182,28 +228,37 @@ export class Framework {
   }
 
   /** All plugins that want the Pod to wait, or the first rejection. */
-  async permit(
-    state: CycleState,
-    pod: PodInfo,
-    nodeName: string,
-  ): Promise<{ readonly kind: 'success'; readonly pending: readonly PendingPermission[] } | Rejection> {
+  permit(state: CycleState, pod: PodInfo, nodeName: string): Promise<Permission | Rejection> {
+    return this.#timedAsync('Permit', () => this.#runPermit(state, pod, nodeName));
+  }
+
+  async #runPermit(state: CycleState, pod: PodInfo, nodeName: string): Promise<Permission | Rejection> {
     const pending: PendingPermission[] = [];
     for (const plugin of this.#plugins.filter(has('permit'))) {
-      const verdict = await guardAsync(plugin, 'Permit', () => plugin.permit(state, pod, nodeName));
+      const verdict = await this.#guardAsync(plugin, 'Permit', () => plugin.permit(state, pod, nodeName));
       if (verdict.kind === 'unschedulable') return { ...verdict, plugin: plugin.name };
       if (verdict.kind === 'wait') pending.push({ plugin: plugin.name, timeoutMs: verdict.timeoutMs });
     }
     return { kind: 'success', pending };
   }
 
-  async preBind(
+  preBind(
+    state: CycleState,
+    pod: PodInfo,
+    nodeName: string,
+    signal: AbortSignal,
+  ): Promise<Success | Rejection> {
+    return this.#timedAsync('PreBind', () => this.#runPreBind(state, pod, nodeName, signal));
+  }
+
+  async #runPreBind(
     state: CycleState,
     pod: PodInfo,
     nodeName: string,
     signal: AbortSignal,
   ): Promise<Success | Rejection> {
     for (const plugin of this.#plugins.filter(has('preBind'))) {
-      const verdict: Verdict = await guardAsync(plugin, 'PreBind', () =>
+      const verdict: Verdict = await this.#guardAsync(plugin, 'PreBind', () =>
         plugin.preBind(state, pod, nodeName, signal),
       );
       if (verdict.kind === 'unschedulable') return { ...verdict, plugin: plugin.name };
@@ -212,18 +267,81 @@ export class Framework {
   }
 
   /** Rejects with PluginError (the StatusError of the server is its cause) when the Pod could not be bound. */
-  async bind(state: CycleState, pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<void> {
+  bind(state: CycleState, pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<void> {
+    return this.#timedAsync('Bind', () => this.#runBind(state, pod, nodeName, signal));
+  }
+
+  async #runBind(state: CycleState, pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<void> {
     for (const plugin of this.#plugins.filter(has('bind'))) {
-      const result = await guardAsync(plugin, 'Bind', () => plugin.bind(state, pod, nodeName, signal));
+      const result = await this.#guardAsync(plugin, 'Bind', () => plugin.bind(state, pod, nodeName, signal));
       if (result.kind === 'success') return;
     }
     throw new Error(`every plugin declined to bind ${pod.key}`);
   }
 
   postBind(state: CycleState, pod: PodInfo, nodeName: string): void {
-    for (const plugin of this.#plugins) plugin.postBind?.(state, pod, nodeName);
+    this.#timed('PostBind', () => {
+      for (const plugin of this.#plugins) plugin.postBind?.(state, pod, nodeName);
+    });
+  }
+
+  #timed<R>(point: string, run: () => R): R {
+    const startedMs = this.#meter.now();
+    try {
+      const answer = run();
+      this.#meter.ran(point, statusOf(answer), startedMs);
+      return answer;
+    } catch (error) {
+      this.#meter.ran(point, 'Error', startedMs);
+      throw error;
+    }
+  }
+
+  async #timedAsync<R>(point: string, run: () => Promise<R>): Promise<R> {
+    const startedMs = this.#meter.now();
+    try {
+      const answer = await run();
+      this.#meter.ran(point, statusOf(answer), startedMs);
+      return answer;
+    } catch (error) {
+      this.#meter.ran(point, 'Error', startedMs);
+      throw error;
+    }
+  }
+
+  /** Asks one plugin. Throws PluginError when it throws. */
+  #guard<R>(plugin: SchedulerPlugin, point: string, call: () => R): R {
+    const meter = this.#meter;
+    if (countedPoints.has(point)) meter.evaluated(point, plugin.name);
+    const startedMs = this.#timesPlugins ? meter.now() : undefined;
+    try {
+      const answer = call();
+      if (startedMs !== undefined) meter.asked(point, plugin.name, statusOf(answer), startedMs);
+      return answer;
+    } catch (error) {
+      if (startedMs !== undefined) meter.asked(point, plugin.name, 'Error', startedMs);
+      throw new PluginError(plugin.name, point, error);
+    }
+  }
+
+  async #guardAsync<R>(plugin: SchedulerPlugin, point: string, call: () => Promise<R>): Promise<R> {
+    const meter = this.#meter;
+    const startedMs = this.#timesPlugins ? meter.now() : undefined;
+    try {
+      const answer = await call();
+      if (startedMs !== undefined) meter.asked(point, plugin.name, statusOf(answer), startedMs);
+      return answer;
+    } catch (error) {
+      if (startedMs !== undefined) meter.asked(point, plugin.name, 'Error', startedMs);
+      throw new PluginError(plugin.name, point, error);
+    }
   }
 }
+
+/** Every so many attempts plugins are timed one by one, as often as in Kubernetes. */
+const attemptsPerTiming = 10;
+/** Where Kubernetes counts how often each plugin is asked. */
+const countedPoints: ReadonlySet<string> = new Set(['PreFilter', 'Filter', 'PreScore', 'Score']);
 
 type With<M extends keyof SchedulerPlugin> = SchedulerPlugin & {
   [K in M]-?: NonNullable<SchedulerPlugin[K]>;
@@ -231,22 +349,6 @@ type With<M extends keyof SchedulerPlugin> = SchedulerPlugin & {
 
 function has<M extends keyof SchedulerPlugin>(method: M): (plugin: SchedulerPlugin) => plugin is With<M> {
   return (plugin): plugin is With<M> => plugin[method] !== undefined;
-}
-
-function guard<R>(plugin: SchedulerPlugin, point: string, call: () => R): R {
-  try {
-    return call();
-  } catch (error) {
-    throw new PluginError(plugin.name, point, error);
-  }
-}
-
-async function guardAsync<R>(plugin: SchedulerPlugin, point: string, call: () => Promise<R>): Promise<R> {
-  try {
-    return await call();
-  } catch (error) {
-    throw new PluginError(plugin.name, point, error);
-  }
 }
 
 function intersection(a: ReadonlySet<string> | undefined, b: ReadonlySet<string>): ReadonlySet<string> {

@@ -85,7 +85,7 @@ export class ProxyCluster {
       nftables: kernelNftables,
       ensureHost: () => ensureHostNetwork(host),
       forgetStaleFlows,
-      metrics: createProxyMetrics(metrics),
+      metrics: createProxyMetrics(metrics, systemClock),
       clock: systemClock,
       verifyIntervalMs: 100,
       log: silentLogger,

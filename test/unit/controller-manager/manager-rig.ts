@@ -40,7 +40,9 @@ export interface ManagerRig {
   /** Ends the controllers; `start` runs them again on the same cluster, as a new process would. */
   stop(): Promise<void>;
   start(): void;
-  /** The metrics page. */
+  /** Of the run that is under way. */
+  registry(): Registry;
+  /** Its metrics page. */
   metrics(): Promise<string>;
 }
 
@@ -65,6 +67,7 @@ export function managerRig(
     list: async (resource, namespace) =>
       (await client.resource(resource).list(namespace === undefined ? {} : { namespace })).items,
     writes: () => Number(client.resourceVersion),
+    registry: () => registry,
     metrics: () => registry.metrics(),
     start: () => {
       abort = new AbortController();

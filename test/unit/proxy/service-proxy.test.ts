@@ -76,7 +76,7 @@ async function start(t: Test): Promise<{
       return Promise.resolve();
     },
     forgetStaleFlows: () => 0,
-    metrics: createProxyMetrics(new Registry()),
+    metrics: createProxyMetrics(new Registry(), clock),
     clock,
     log: silentLogger,
   });

@@ -12,6 +12,7 @@ import { createMemoryClient } from '../../../client/memory-client.js';
 import type { ApiClient, EventRecorder } from '../../../client/types.js';
 import type { EnabledPlugin } from '../../../scheduler/framework/framework.js';
 import type { PluginHandle, SchedulerPlugin } from '../../../scheduler/framework/extension-points.js';
+import { noMetrics } from '../../../scheduler/metrics.js';
 import type { AttemptResult } from '../../../scheduler/metrics.js';
 import { createPlugins } from '../../../scheduler/plugins/registry.js';
 import { Scheduler } from '../../../scheduler/scheduler.js';
@@ -43,7 +44,7 @@ function setUp(
     clock: systemClock,
     random: () => 0,
   });
-  scheduler.useMetrics({ attempt: (result) => attempts.push(result), scheduled: () => undefined });
+  scheduler.useMetrics({ ...noMetrics, attempt: (result) => attempts.push(result) });
   const stop = new AbortController();
   const running = Promise.all([informers.run(stop.signal), scheduler.run(stop.signal)]);
   t.teardown(async () => {
