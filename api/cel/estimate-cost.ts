@@ -33,6 +33,8 @@ export interface Bounds {
   readonly items?: Bounds;
   readonly keys?: Bounds;
   readonly fields?: ReadonlyMap<string, Bounds>;
+  /** Of an entry that is asked for as if it were a field. */
+  readonly anyField?: Bounds;
 }
 
 /** What is known of the value of an expression. */
@@ -100,7 +102,11 @@ function estimate(node: CelNode, variables: Variables): Estimate {
       const [owner, name] = args as readonly [CelNode, string];
       const from = of(owner);
       const own = from.type.kind === 'map' || from.type.kind === 'message' ? 1 : 0;
-      return { type, cost: plus(from.cost, own), bounds: from.bounds?.fields?.get(name) };
+      return {
+        type,
+        cost: plus(from.cost, own),
+        bounds: from.bounds?.fields?.get(name) ?? from.bounds?.anyField,
+      };
     }
     case '.?':
       return { type, cost: plus(of((args as readonly [CelNode])[0]).cost, 1) };

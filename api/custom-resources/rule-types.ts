@@ -1,6 +1,7 @@
 /** The schema of a custom resource in the types of CEL, and its values in those of CEL. */
 import type { Environment } from '../cel/expression.js';
 import { sameValue } from '../cel/same-value.js';
+import { structClass } from '../cel/struct-class.js';
 import { isJsonObject } from '../patch/merge-patch.js';
 import type { SchemaNode } from './schema-node.js';
 
@@ -136,13 +137,6 @@ function convertFree(json: unknown): unknown {
   if (isJsonObject(json))
     return Object.fromEntries(Object.entries(json).map(([key, value]) => [key, convertFree(value) ?? null]));
   return json;
-}
-
-/** The library knows the values of a type by their class. */
-function structClass(): new () => Record<string, unknown> {
-  return class Struct {
-    [field: string]: unknown;
-  };
 }
 
 const keywords: ReadonlySet<string> = new Set(

@@ -13,6 +13,7 @@ import {
   validateQualifiedName,
 } from '../../../api/names.js';
 import { checkOneOf, checkRequired, checkUnique } from '../checks.js';
+import { admissionEnvironment, checkExpression } from './admission-expressions.js';
 import { validateLabelSelector } from '../pod/template.js';
 import { failurePolicies, matchPolicies, validateRuleWithOperations } from './rule-validation.js';
 
@@ -152,18 +153,22 @@ function validateServicePath(text: string, path: string, violations: Violations)
   }
 }
 
-/** Conditions are CEL, which nobody here can compile yet: only their names are looked at. */
+/** Conditions that a request must satisfy, in CEL; `hasParams` for those of a policy that has parameters. */
 export function validateMatchConditions(
   conditions: readonly MatchCondition[] = [],
   path: string,
   violations: Violations,
+  { hasParams = false }: { readonly hasParams?: boolean } = {},
 ): void {
+  if (conditions.length === 0) return;
+  const environment = admissionEnvironment({ hasParams, hasAuthorizer: true });
   if (conditions.length > maxMatchConditions) violations.tooMany(path, conditions.length, maxMatchConditions);
   for (const [index, { name, expression }] of conditions.entries()) {
     const at = `${path}[${index}]`;
     if (checkRequired(name, `${at}.name`, violations))
       violations.invalidEach(`${at}.name`, name, validateQualifiedName(name));
     if (expression.trim() === '') violations.required(`${at}.expression`);
+    checkExpression(environment, expression, { path: `${at}.expression`, wanted: ['bool'] }, violations);
   }
   checkUnique(
     conditions.map(({ name }) => name),

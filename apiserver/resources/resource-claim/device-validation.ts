@@ -1,4 +1,4 @@
-/** Requests for devices, as they stand in claims, templates and classes. CEL is not compiled yet, only measured. */
+/** Requests for devices, as they stand in claims, templates and classes. */
 import type {
   DeviceClaim,
   DeviceClaimConfiguration,
@@ -13,6 +13,7 @@ import type {
 import type { Violations } from '../../../api/field-path.js';
 import { validateDns1123Label, validateDns1123Subdomain, validateQualifiedName } from '../../../api/names.js';
 import { checkDriverName, checkOneOf, checkRequired, checkRequiredName, checkUnique } from '../checks.js';
+import { checkDeviceExpression } from './device-expressions.js';
 
 const maxSelectors = 32;
 const maxRequests = 32;
@@ -134,9 +135,10 @@ export function validateSelectors(
       violations.required(at);
       continue;
     }
-    checkRequired(cel.expression, `${at}.expression`, violations);
+    if (!checkRequired(cel.expression, `${at}.expression`, violations)) continue;
     if (cel.expression.length > maxExpressionLength)
       violations.tooLong(`${at}.expression`, maxExpressionLength);
+    else checkDeviceExpression(cel.expression, `${at}.expression`, violations);
   }
 }
 

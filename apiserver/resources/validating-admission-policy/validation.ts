@@ -1,13 +1,15 @@
-/** Policies in CEL. The expressions are not compiled yet: what is checked is everything around them. */
+/** Policies in CEL: what stands around the expressions, and that they compile. */
 import type {
   AuditAnnotation,
   ParamKind,
   ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicySpec,
   Validation,
   Variable,
 } from '../../../api/generated/admissionregistration-v1.js';
 import type { Violations } from '../../../api/field-path.js';
 import { validateDns1123Label, validateQualifiedName } from '../../../api/names.js';
+import { admissionEnvironment, checkExpression } from '../admission-rules/admission-expressions.js';
 import { failurePolicies, validateMatchResources } from '../admission-rules/rule-validation.js';
 import { validateMatchConditions } from '../admission-rules/webhook-validation.js';
 import { checkOneOf, checkRequired, checkUnique } from '../checks.js';
@@ -29,7 +31,8 @@ export function validateValidatingAdmissionPolicy(
     if ((spec.matchConstraints.resourceRules ?? []).length === 0)
       violations.required('spec.matchConstraints.resourceRules');
   }
-  validateMatchConditions(spec.matchConditions, 'spec.matchConditions', violations);
+  const hasParams = spec.paramKind !== undefined;
+  validateMatchConditions(spec.matchConditions, 'spec.matchConditions', violations, { hasParams });
   validateVariables(spec.variables ?? [], violations);
   const { validations = [], auditAnnotations = [] } = spec;
   if (validations.length === 0 && auditAnnotations.length === 0)
@@ -38,6 +41,32 @@ export function validateValidatingAdmissionPolicy(
   for (const [index, one] of validations.entries())
     validateValidation(one, `spec.validations[${index}]`, violations);
   validateAuditAnnotations(auditAnnotations, violations);
+  validateExpressions(spec, violations);
+}
+
+/** A variable may speak of those before it; what comes after them, of all. A message does not ask the authorizer. */
+function validateExpressions(spec: ValidatingAdmissionPolicySpec, violations: Violations): void {
+  const hasParams = spec.paramKind !== undefined;
+  const variables = new Map<string, string>();
+  const scope = { hasParams, hasAuthorizer: true, variables };
+  for (const [index, { name, expression }] of (spec.variables ?? []).entries()) {
+    const at = { path: `spec.variables[${index}].expression`, wanted: [] };
+    const compiled = checkExpression(admissionEnvironment(scope), expression, at, violations);
+    // One that does not compile is known nevertheless, so that its mistake is told once.
+    if (celIdentifier.test(name)) variables.set(name, compiled?.type ?? 'dyn');
+  }
+  const environment = admissionEnvironment(scope);
+  const ofMessages = admissionEnvironment({ ...scope, hasAuthorizer: false });
+  for (const [index, { expression, messageExpression = '' }] of (spec.validations ?? []).entries()) {
+    const path = `spec.validations[${index}]`;
+    checkExpression(environment, expression, { path: `${path}.expression`, wanted: ['bool'] }, violations);
+    const at = { path: `${path}.messageExpression`, wanted: ['string'] };
+    checkExpression(ofMessages, messageExpression, at, violations);
+  }
+  for (const [index, { valueExpression }] of (spec.auditAnnotations ?? []).entries()) {
+    const at = { path: `spec.auditAnnotations[${index}].valueExpression`, wanted: ['string', 'null'] };
+    checkExpression(environment, valueExpression, at, violations);
+  }
 }
 
 function validateParamKind({ apiVersion, kind }: ParamKind, path: string, violations: Violations): void {

@@ -170,7 +170,7 @@ const cases: readonly Case[] = [
       spec: {
         matchConstraints: { resourceRules: [operations] },
         variables: [
-          { name: '1a', expression: 'x' },
+          { name: '1a', expression: '1' },
           { name: 'b', expression: ' ' },
         ],
         validations: [{ expression: '', message: 'a\nb', reason: 'Because' }],
