@@ -57,6 +57,7 @@ import { WatchPace } from './handlers/watch-pace.js';
 import { newEncodings } from './storage/encoding-cache.js';
 import { dialPod } from './subresources/proxy/forward-request.js';
 import type { DialPod } from './subresources/proxy/forward-request.js';
+import { RecentObjects } from './storage/recent-objects.js';
 import { ResourceStorage } from './storage/resource-storage.js';
 import type { StorageOptions } from './storage/resource-storage.js';
 import { StorageMetrics } from './storage/storage-metrics.js';
@@ -83,6 +84,8 @@ export interface ApiServerOptions {
   readonly dialPod?: DialPod;
   /** Belongs to the caller, who closes it after {@link ApiServer.stop}. */
   readonly store: Store;
+  /** Remembers what was written last. A test freezes what it is given: whoever changes what is shared is found out. */
+  readonly recent?: RecentObjects;
   readonly serviceClusterIpRange: string;
   readonly serviceNodePortRange: string;
   readonly eventTtlSeconds: number;
@@ -126,7 +129,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     const addressClaims = new AddressClaims(() => resources.of(ipAddresses).storage, clock);
     const portClaims = new PortClaims(store, nodePorts);
     const allocator = new ServiceAllocator({ clusterIps, nodePorts, addressClaims, portClaims, log });
-    const storage = { store, cache, metrics: storageMetrics, encodings: newEncodings() };
+    const recent = options.recent ?? new RecentObjects();
+    const storage = { store, cache, metrics: storageMetrics, encodings: newEncodings(), recent };
     const resources: ResourceTable = serveResources(options, storage, allocator);
     const parts = createParts(options, registry, resources, clock, stopping.signal);
     await cache.whenReady(stopping.signal);
@@ -212,7 +216,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 
 function serveResources(
   options: ApiServerOptions,
-  shared: Pick<StorageOptions, 'store' | 'cache' | 'metrics' | 'encodings'>,
+  shared: Pick<StorageOptions, 'store' | 'cache' | 'metrics' | 'encodings' | 'recent'>,
   serviceAllocator: ServiceAllocator,
 ): ResourceTable {
   const strategies = createStrategies({ serviceAllocator, eventTtlSeconds: options.eventTtlSeconds });

@@ -90,7 +90,7 @@ async function deleteAll(parts: ServerParts, { storage, strategy }: ServedResour
     try {
       await storage.guaranteedUpdate(namespace, name, (current) => {
         if (current.metadata.deletionTimestamp !== undefined) return { kind: 'keep' };
-        const step = decideDeletion(strategy, current, {}, parts.clock.now());
+        const step = decideDeletion(strategy, structuredClone(current), {}, parts.clock.now());
         return step.kind === 'pending' ? { kind: 'keep' } : step;
       });
     } catch (error) {

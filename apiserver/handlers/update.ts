@@ -89,7 +89,7 @@ export interface ObjectChange {
   readonly tracked?: boolean;
   /**
    * The object as it is to be, from what is there, which it must not change; called again after a lost race. The result
-   * is changed on its way into the store.
+   * is changed on its way into the store, and so shares nothing with what is there.
    */
   next(current: KubernetesObject): Promise<KubernetesObject> | KubernetesObject;
 }

@@ -2,7 +2,7 @@
  * Objects of one resource on top of the {@link Store}: compare-and-swap with retries, lists from one revision,
  * events as objects. Knows nothing of HTTP.
  */
-import { isDeepStrictEqual } from 'node:util';
+import { sameMembers } from '../../api/apply/json-values.js';
 import type { KubernetesObject } from '../../api/objects.js';
 import type { ResourceDefinition } from '../../api/resources.js';
 import { alreadyExists, conflict, notFound } from '../../api/status-error.js';
@@ -14,6 +14,7 @@ import { ListBlocks } from './list-blocks.js';
 import type { EncodeRecords } from './list-blocks.js';
 import { ObjectCodec, toJson } from './object-codec.js';
 import { keyOf } from './read-range.js';
+import { RecentObjects } from './recent-objects.js';
 import { fieldTerm, ResourceIndex } from './resource-index.js';
 import type { SelectorTerm } from './selector-index.js';
 import { measuredStore } from './storage-metrics.js';
@@ -77,6 +78,8 @@ export interface StorageOptions<T extends KubernetesObject = KubernetesObject> {
   readonly metrics?: StorageMetrics;
   /** Shared by all resources; of its own unless told. */
   readonly encodings?: Encodings;
+  /** Shared by all resources; one of its own unless told. */
+  readonly recent?: RecentObjects;
   /** Watches that select by this field are woken by objects with their value alone: the node of a pod. */
   readonly triggerField?: string;
   /** How field selectors read the objects; asked for when the first one comes. */
@@ -104,6 +107,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   readonly #meter: ResourceMeter | undefined;
   readonly #codec: ObjectCodec<T>;
   readonly #encodings: Encodings;
+  readonly #recent: RecentObjects;
   readonly #fieldReaders: () => FieldReaders<T>;
   readonly #index: ResourceIndex;
   readonly #trigger: string | undefined;
@@ -136,6 +140,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     if (remoteConversion !== undefined)
       this.#remote = { conversion: remoteConversion, converted: new ConvertedRecords(remoteConversion) };
     this.#encodings = options.encodings ?? newEncodings();
+    this.#recent = options.recent ?? new RecentObjects();
     this.#writeOptions = options.ttlSeconds === undefined ? {} : { ttlSeconds: options.ttlSeconds };
     this.#fieldReaders = options.fieldReaders ?? (() => ({}));
     const read = (record: StoredRecord): SelectableFields => this.selectable(this.view(record));
@@ -273,9 +278,10 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   async create(object: T): Promise<T> {
     const { namespace = '', name } = object.metadata;
     const value = await this.#encode(object);
-    const result = await this.#store.create(this.layout.key(namespace, name), value, this.#writeOptions);
+    const key = this.layout.key(namespace, name);
+    const result = await this.#store.create(key, value, this.#writeOptions);
     if (result.kind === 'exists') throw alreadyExists(subjectOf(this.definition), name);
-    return this.#written(object, value, result.revision);
+    return this.#written(key, object, value, result.revision);
   }
 
   /**
@@ -288,9 +294,9 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   }
 
   /**
-   * Reads, asks `change` what to do with the object (a copy of its own), and writes if nobody was faster; else
-   * again from the start. `change` may so be called several times and must not have effects of its own. Throws
-   * NotFound, and what `change` throws.
+   * Reads, asks `change` what to do with the object, and writes if nobody was faster; else again from the start. `change`
+   * may so be called several times and must not have effects of its own; what it gets is shared and read-only, and what it
+   * returns may share parts of it. Throws NotFound, and what `change` throws.
    */
   async guaranteedUpdate(
     namespace: string,
@@ -303,11 +309,13 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
       if (record === undefined) throw notFound(subjectOf(this.definition), name);
       const before = record;
       const shown = this.#remote === undefined ? before : await this.#shown(before);
-      const decision = await change(this.#codec.decode(shown.value, before.modRevision));
-      if (decision.kind === 'keep') return this.#unchanged(shown);
+      const current = this.#recentOf(before) ?? this.#codec.decode(shown.value, before.modRevision);
+      const decision = await change(current);
+      if (decision.kind === 'keep') return { object: current, deleted: false };
       if (decision.kind === 'delete') {
         const result = await this.#store.delete(key, before.modRevision);
         if (result.kind === 'deleted') {
+          this.#recent.delete(key);
           return { object: this.#codec.decode(shown.value, result.revision), deleted: true };
         }
         record = result.current;
@@ -315,10 +323,11 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
       }
       const value = await this.#encode(decision.object);
       // A write that changes nothing would wake every watcher for nothing.
-      if (this.#isSame(value, before.value)) return this.#unchanged(shown);
+      if (this.#isSame(decision.object, value, current, before.value))
+        return { object: current, deleted: false };
       const result = await this.#store.update(key, value, before.modRevision, this.#writeOptions);
       if (result.kind === 'updated')
-        return { object: await this.#written(decision.object, value, result.revision), deleted: false };
+        return { object: await this.#written(key, decision.object, value, result.revision), deleted: false };
       record = result.current;
     }
     throw conflict(
@@ -476,15 +485,17 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   }
 
   /** Clients send fields in any order: equal objects have equal lengths, but not always equal bytes. */
-  #isSame(next: Buffer, before: Uint8Array): boolean {
-    if (next.length !== before.length) return false;
-    return (
-      next.equals(before) || isDeepStrictEqual(this.#codec.decode(next, 0), this.#codec.decode(before, 0))
-    );
+  #isSame(next: T, value: Buffer, current: T, before: Uint8Array): boolean {
+    if (value.length !== before.length) return false;
+    if (value.equals(before)) return true;
+    if (!this.#isConverted) return sameContent(next, current);
+    // A conversion may have changed what it was given.
+    return sameContent(this.#codec.decode(value, 0), this.#codec.decode(before, 0));
   }
 
-  #unchanged(record: StoredRecord): ChangeResult<T> {
-    return { object: this.#codec.decode(record.value, record.modRevision), deleted: false };
+  /** Not where a resource is stored in another version: its key holds what the other version wrote, too. */
+  #recentOf({ key, modRevision }: StoredRecord): T | undefined {
+    return this.#isConverted ? undefined : (this.#recent.get(key, modRevision) as T | undefined);
   }
 
   /** What selectors will ask of the record is read while the object is at hand: parsing it again costs ten times as much. */
@@ -499,10 +510,12 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     return value;
   }
 
-  #written(object: T, value: Uint8Array, revision: number): T | Promise<T> {
+  #written(key: string, object: T, value: Uint8Array, revision: number): T | Promise<T> {
     if (this.#remote !== undefined) return this.#readBack(value, revision);
     const result = withRevision(object, revision);
-    if (!this.#isConverted) this.#servable.set(result, { value, revision });
+    if (this.#isConverted) return result;
+    this.#servable.set(result, { value, revision });
+    this.#recent.set(key, revision, result, value.byteLength);
     return result;
   }
 
@@ -528,6 +541,10 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
 function indexName([first]: readonly SelectorTerm[]): string {
   if (first === undefined) return '';
   return first.name.startsWith('field ') ? `f:${first.name.slice('field '.length)}` : 'l:';
+}
+
+function sameContent(a: KubernetesObject, b: KubernetesObject): boolean {
+  return sameMembers(a, b, ['metadata']) && sameMembers(a.metadata, b.metadata, ['resourceVersion']);
 }
 
 function withRevision<T extends KubernetesObject>(object: T, revision: number): T {

@@ -34,8 +34,9 @@ async function bindPod(
       name,
       `target.kind: Unsupported value: "${kind}": supported values: "Node", "<empty>"`,
     );
-  await parts.resources.of(pods).storage.guaranteedUpdate(path.namespace, name, (pod) => {
-    refuseBinding(pod, binding);
+  await parts.resources.of(pods).storage.guaranteedUpdate(path.namespace, name, (current) => {
+    refuseBinding(current, binding);
+    const pod = structuredClone(current);
     pod.spec.nodeName = nodeName;
     const annotations = binding.metadata?.annotations;
     if (annotations !== undefined) pod.metadata.annotations = { ...pod.metadata.annotations, ...annotations };

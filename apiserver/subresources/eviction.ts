@@ -48,7 +48,7 @@ async function askBudget({ exchange, parts, path }: ResourceRequest, dryRun: boo
   );
   if (rule.kind === 'free') return;
   await storage.guaranteedUpdate(path.namespace, rule.budget.metadata.name, (budget) => {
-    const object = takeDisruption(budget, path.name, parts.clock.now());
+    const object = takeDisruption(structuredClone(budget), path.name, parts.clock.now());
     return dryRun ? { kind: 'keep' } : { kind: 'write', object };
   });
 }

@@ -91,7 +91,9 @@ async function changeScale(
           'BadRequest',
           `the name of the object (${meta.name}) does not match the name on the URL (${path.name})`,
         );
-      const changed = withValue(current, paths.specReplicas, scale.spec?.replicas ?? 0) as KubernetesObject;
+      // Defaults are set on it later, and what is there is shared.
+      const copy = structuredClone(current);
+      const changed = withValue(copy, paths.specReplicas, scale.spec?.replicas ?? 0) as KubernetesObject;
       // A Scale without a version is meant for whatever is there now.
       const resourceVersion =
         (meta.resourceVersion ?? '') === '' ? current.metadata.resourceVersion : meta.resourceVersion;

@@ -8,8 +8,10 @@ import { join } from 'node:path';
 import type { ApiServer, ApiServerOptions } from '../../apiserver/server.js';
 import { startApiServer } from '../../apiserver/server.js';
 import { openStore } from '../../apiserver/storage/backends/registry.js';
+import { RecentObjects } from '../../apiserver/storage/recent-objects.js';
 import type { Store } from '../../apiserver/storage/store.js';
 import type { LogFields, Logger } from '../../common/log.js';
+import { deepFreeze } from './deep-freeze.js';
 import type { TestPki } from './pki.js';
 import { testPki } from './pki.js';
 import { testTokenOptions } from './signing-key.js';
@@ -80,6 +82,13 @@ export interface ApiServerFixture {
   readonly stop: () => Promise<void>;
 }
 
+/** What is shared between requests must not be changed by one of them. */
+class FrozenObjects extends RecentObjects {
+  override set(...[key, revision, object, bytes]: Parameters<RecentObjects['set']>): void {
+    super.set(key, revision, deepFreeze(object), bytes);
+  }
+}
+
 export async function startFixture(
   options: Partial<ApiServerOptions> & { readonly keepStore?: boolean } = {},
 ): Promise<ApiServerFixture> {
@@ -96,6 +105,7 @@ export async function startFixture(
     tls: { cert, key, clientCa: pki.authority },
     kubelet: { ca: pki.authority, cert: kubelet.certificate, key: kubelet.privateKey },
     store,
+    recent: new FrozenObjects(),
     serviceClusterIpRange: '10.96.0.0/12',
     serviceNodePortRange: '30000-32767',
     eventTtlSeconds: 3600,
