@@ -6,7 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
-import type { Node, Pod, Service } from '../api/generated/core-v1.js';
+import type { Node } from '../api/generated/core-v1.js';
 import { nodes, pods, services } from '../api/resources.js';
 import type { ApiClient, EventRecorder, Informer, InformerFactory } from '../client/types.js';
 import { isAborted } from '../client/is-aborted.js';
@@ -27,9 +27,14 @@ import { readMachineFacts } from './node/machine-facts.js';
 import type { MachineFacts } from './node/machine-facts.js';
 import { NodeAgent } from './node/node-agent.js';
 import type { NetworkConfigOptions } from './node/network-config.js';
-import { followPods } from './pods/apiserver-source.js';
+import { KnownServices } from './pods/known-services.js';
+import { MirrorPods } from './pods/mirror-pods.js';
+import { PodCheckpoints } from './pods/pod-checkpoints.js';
+import { PodSources } from './pods/pod-sources.js';
 import { ReferencedObjectCache } from './pods/referenced-object-cache.js';
+import { staticSources } from './pods/static-sources.js';
 import { ProbeManager } from './probes/probe-manager.js';
+import { readySandbox } from './runtime-state/pod-runtime.js';
 import { RuntimeState } from './runtime-state/runtime-state.js';
 import { startKubeletServer } from './server/kubelet-server.js';
 import { PodLookup } from './server/pod-lookup.js';
@@ -89,7 +94,21 @@ export async function runKubelet(
   setMaxListeners(0, running);
   const podInformer = informers.informer(pods, { fieldSelector: `spec.nodeName=${settings.nodeName}` });
   const nodeInformer = informers.informer(nodes, { fieldSelector: `metadata.name=${settings.nodeName}` });
-  const serviceInformer = informers.informer(services);
+  const knownServices = new KnownServices({
+    informer: informers.informer(services),
+    path: join(settings.rootDir, 'known-services.json'),
+    clock,
+    log,
+  });
+  const mirrors = new MirrorPods({
+    pods: client.resource(pods),
+    node: () => nodeInformer.get(settings.nodeName),
+    onMirror: (pod, mirror) => {
+      podServices.statuses.observe(mirror, pod.metadata.uid);
+    },
+    clock,
+    log,
+  });
   const admit = createAdmission({
     ...settings,
     node: nodeInformer,
@@ -101,11 +120,7 @@ export async function runKubelet(
   const assembled = assemble(
     settings,
     parts,
-    machine,
-    version,
-    serviceInformer,
-    nodeInformer,
-    admit,
+    { machine, version, knownServices, mirrors, nodeInformer, admit },
     running,
   );
   const { podServices, workers } = assembled;
@@ -136,25 +151,46 @@ export async function runKubelet(
   await prepareCgroups(settings.configuration, machine, parts.cgroups);
   // What runs already is known before the first Pod is looked at, or it would be started twice.
   await relistUntilDone(podServices.runtimeState, parts, running);
-  const unfollow = followPods(podInformer, workers);
+  const sources = new PodSources({
+    informer: podInformer,
+    sink: workers,
+    mirrors,
+    checkpoints: podServices.checkpoints,
+    staticSources: staticSources(settings.configuration, { nodeName: settings.nodeName, clock, log }),
+    isAlive: async ({ metadata: { uid, namespace, name } }) =>
+      readySandbox(await podServices.runtimeState.inspect({ uid, namespace, name }, running)) !== undefined,
+    clock,
+    log,
+  });
   const tasks = [
     agent.run(running),
     podServices.runtimeState.run(running),
-    keepHouse(workers, podInformer, parts, running),
+    mirrors.run(running),
+    knownServices.run(running),
+    followSources(sources, workers, parts, running),
   ];
   try {
     await Promise.all(tasks);
   } finally {
     stop.abort();
-    unfollow();
     await Promise.allSettled(tasks);
     await workers.stopped();
+    await podServices.checkpoints.flush();
     podServices.probes.stop();
     await podServices.objects.stop();
     podServices.tokens.stop();
     await podServices.statuses.idle();
     await server.close();
   }
+}
+
+interface AssemblyParts {
+  readonly machine: MachineFacts;
+  readonly version: RuntimeVersion;
+  readonly knownServices: KnownServices;
+  readonly mirrors: MirrorPods;
+  readonly nodeInformer: Informer<Node>;
+  readonly admit: Admission;
 }
 
 interface Assembled {
@@ -165,11 +201,7 @@ interface Assembled {
 function assemble(
   settings: KubeletSettings,
   parts: KubeletParts,
-  machine: MachineFacts,
-  version: RuntimeVersion,
-  serviceInformer: Informer<Service>,
-  nodeInformer: Informer<Node>,
-  admit: Admission,
+  { machine, version, knownServices, mirrors, nodeInformer, admit }: AssemblyParts,
   signal: AbortSignal,
 ): Assembled {
   const { client, runtime, recorder, clock, log, cgroups, gate, mounter } = parts;
@@ -249,13 +281,17 @@ function assemble(
     userNamespaces: new UserNamespaces(folders, maxPodsOf(configuration, machine.cpuCount)),
     objects,
     tokens,
-    listServices: async (until) => {
-      if (!serviceInformer.synced) await serviceInformer.whenSynced(until);
-      return serviceInformer.list();
-    },
+    services: knownServices,
     dns: { servers: configuration.clusterDNS, domain: configuration.clusterDomain },
     probes,
-    statuses: new StatusManager({ pods: podClient, clock, log, signal }),
+    statuses: new StatusManager({
+      pods: podClient,
+      mirrorUid: (pod) => mirrors.uidOf(pod),
+      clock,
+      log,
+      signal,
+    }),
+    checkpoints: new PodCheckpoints({ folder: join(rootDir, 'pod-checkpoints'), clock, log }),
     gate,
     recorder,
     pods: podClient,
@@ -302,13 +338,19 @@ async function relistUntilDone(
   }
 }
 
-async function keepHouse(
+/** Follows the Pods, and once all are known looks for what was left behind, from time to time. */
+async function followSources(
+  sources: PodSources,
   workers: PodWorkers,
-  podInformer: Informer<Pod>,
   { clock, log }: KubeletParts,
   signal: AbortSignal,
 ): Promise<void> {
-  await podInformer.whenSynced(signal);
+  let complete: () => void = () => undefined;
+  const whenComplete = new Promise<void>((resolve) => {
+    complete = resolve;
+  });
+  const following = sources.run(signal, complete).finally(complete);
+  await whenComplete;
   while (!isAborted(signal)) {
     try {
       await workers.cleanUpOrphans();
@@ -317,4 +359,5 @@ async function keepHouse(
     }
     await sleep(clock, housekeepingMs, signal);
   }
+  await following;
 }

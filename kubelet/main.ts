@@ -4,7 +4,6 @@ import { createClientMetrics } from '../client/client-metrics.js';
 import { createEventBroadcaster } from '../client/event-recorder.js';
 import { createInformerFactory } from '../client/informer.js';
 import { createRestClient } from '../client/rest-client.js';
-import { waitForServer } from '../client/wait-for-server.js';
 import { systemClock } from '../common/clock.js';
 import { runComponent, serveHealth } from '../common/component.js';
 import type { ComponentContext } from '../common/component.js';
@@ -48,8 +47,6 @@ async function run(flags: KubeletFlags, { log, signal, metrics }: ComponentConte
   const until = AbortSignal.any([signal, stop.signal]);
   const background: Promise<void>[] = [];
   try {
-    await waitForServer({ client, log, signal });
-    if (signal.aborted) return;
     const parts = {
       client,
       informers,

@@ -12,12 +12,16 @@ import { backoffDelayMs } from '../../common/backoff.js';
 import { sleep } from '../../common/clock.js';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
+import { ConfigurationError } from '../environment/resolve-environment.js';
 
 export interface ReferencedObjectCacheOptions {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly log: Logger;
 }
+
+/** How long a Pod waits for an object that was never read; after that it is looked at again later. */
+const patienceMs = 10_000;
 
 export type PodUid = string;
 
@@ -66,12 +70,30 @@ export class WatchedObjects<T extends KubernetesObject> {
     this.#onChange = onChange;
   }
 
-  /** The object as it is now; undefined when there is none. Keeps it fresh until {@link release} for `user`. */
+  /**
+   * The object as it is now; undefined when there is none. Keeps it fresh until {@link release} for `user`. Rejects with
+   * ConfigurationError when the apiserver does not answer in time.
+   */
   async get(namespace: string, name: string, user: PodUid): Promise<T | undefined> {
     const key = `${namespace}/${name}`;
     const watched = this.#watched.get(key) ?? this.#begin(key, namespace, name);
     watched.users.add(user);
-    return watched.current === undefined ? watched.first : watched.current.object;
+    return watched.current === undefined ? this.#firstInTime(watched) : watched.current.object;
+  }
+
+  async #firstInTime(watched: Watched<T>): Promise<T | undefined> {
+    let cancel: () => void = () => undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      cancel = this.#options.clock.schedule(patienceMs, () => {
+        const cache = this.#client.resource.kind.toLowerCase();
+        reject(new ConfigurationError(`failed to sync ${cache} cache: timed out waiting for the condition`));
+      });
+    });
+    try {
+      return await Promise.race([watched.first, late]);
+    } finally {
+      cancel();
+    }
   }
 
   /** This Pod no longer refers to anything. */

@@ -13,6 +13,7 @@ import { KeyedBackoff } from '../../common/backoff.js';
 import { sleep } from '../../common/clock.js';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
+import { isStaticPod } from '../pods/static-pod.js';
 import { buildStatusPatch } from './build-status-patch.js';
 
 interface Entry {
@@ -21,10 +22,14 @@ interface Entry {
   written: PodStatus;
   writtenVersion: bigint;
   writing: Promise<void> | undefined;
+  /** What the apiserver told while a write was under way. */
+  told: Pod | undefined;
 }
 
 export interface StatusManagerOptions {
   readonly pods: ResourceClient<Pod>;
+  /** The uid of a static Pod's mirror in the apiserver; undefined while there is none, and nobody to tell. */
+  readonly mirrorUid?: (pod: Pod) => string | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -54,19 +59,28 @@ export class StatusManager {
       entry = {
         pod,
         wanted: status,
-        written: pod.status,
+        // What a mirror shows is told by `observe`.
+        written: isStaticPod(pod) ? {} : pod.status,
         writtenVersion: versionOf(pod),
         writing: undefined,
+        told: undefined,
       };
       this.#entries.set(uid, entry);
     } else entry.wanted = keepForeignConditions(pod, status);
     this.#startWriting(uid, entry);
   }
 
-  /** Tells what the apiserver has now: what the kubelet owns and others changed is written again. */
-  observe(pod: Pod): void {
-    const entry = this.#entries.get(pod.metadata.uid);
-    if (entry === undefined || entry.writing !== undefined) return;
+  /**
+   * Tells what the apiserver has now (for a static Pod its mirror): what the kubelet owns and others changed is written
+   * again.
+   */
+  observe(pod: Pod, uid = pod.metadata.uid): void {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined) return;
+    if (entry.writing !== undefined) {
+      entry.told = pod;
+      return;
+    }
     const version = versionOf(pod);
     if (version <= entry.writtenVersion) return;
     const changed = ownedConditions.some(
@@ -76,7 +90,7 @@ export class StatusManager {
     );
     entry.written = pod.status;
     entry.writtenVersion = version;
-    if (changed || pod.status.phase !== entry.wanted.phase) this.#startWriting(pod.metadata.uid, entry);
+    if (changed || pod.status.phase !== entry.wanted.phase) this.#startWriting(uid, entry);
   }
 
   /** Resolves once what was published for this Pod is written, or can no longer be. */
@@ -94,9 +108,16 @@ export class StatusManager {
     await Promise.all([...this.#entries.values()].flatMap(({ writing }) => writing ?? []));
   }
 
+  #targetUid(pod: Pod): string | undefined {
+    return isStaticPod(pod) ? this.#options.mirrorUid?.(pod) : pod.metadata.uid;
+  }
+
   #startWriting(uid: string, entry: Entry): void {
     entry.writing ??= this.#write(uid, entry).finally(() => {
       entry.writing = undefined;
+      const { told } = entry;
+      entry.told = undefined;
+      if (told !== undefined) this.observe(told, uid);
     });
   }
 
@@ -106,9 +127,10 @@ export class StatusManager {
     while (!signal.aborted && this.#entries.get(uid) === entry) {
       const wanted = entry.wanted;
       const patch = buildStatusPatch(entry.written, wanted);
-      if (patch === undefined) return;
+      const target = this.#targetUid(entry.pod);
+      if (patch === undefined || target === undefined) return;
       try {
-        const body = { metadata: { uid }, status: patch };
+        const body = { metadata: { uid: target }, status: patch };
         const answer = await pods.patch({ namespace, name }, 'strategic', body, { subresource: 'status' });
         entry.written = wanted;
         entry.writtenVersion = versionOf(answer);
@@ -132,10 +154,10 @@ export class StatusManager {
 
   /** After a conflict: reads what is there. False when it is another Pod. */
   async #refresh(entry: Entry): Promise<boolean> {
-    const { name, namespace, uid } = entry.pod.metadata;
+    const { name, namespace } = entry.pod.metadata;
     try {
       const now = await this.#options.pods.get({ namespace, name });
-      if (now.metadata.uid !== uid) return false;
+      if (now.metadata.uid !== this.#targetUid(entry.pod)) return false;
       entry.written = now.status;
       entry.writtenVersion = versionOf(now);
       return true;

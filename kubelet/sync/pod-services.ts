@@ -1,5 +1,5 @@
 /** What a pod worker works with: the other parts of the kubelet, each behind what it offers. */
-import type { Pod, Service } from '../../api/generated/core-v1.js';
+import type { Pod } from '../../api/generated/core-v1.js';
 import type { EventRecorder, ResourceClient } from '../../client/types.js';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
@@ -12,6 +12,8 @@ import type { UserNamespaces } from '../containers/user-namespaces.js';
 import type { ContainerRuntime } from '../cri/runtime.js';
 import type { PodFacts } from '../environment/downward-api.js';
 import type { ImageManager } from '../images/image-manager.js';
+import type { KnownServices } from '../pods/known-services.js';
+import type { PodCheckpoints } from '../pods/pod-checkpoints.js';
 import type { ReferencedObjectCache } from '../pods/referenced-object-cache.js';
 import type { ProbeManager } from '../probes/probe-manager.js';
 import type { RuntimeState } from '../runtime-state/runtime-state.js';
@@ -46,11 +48,11 @@ export interface PodServices {
   readonly userNamespaces: UserNamespaces;
   readonly objects: ReferencedObjectCache;
   readonly tokens: TokenManager;
-  /** All Services, once they are known. */
-  readonly listServices: (signal: AbortSignal) => Promise<readonly Service[]>;
+  readonly services: Pick<KnownServices, 'list'>;
   readonly dns: ClusterDns;
   readonly probes: ProbeManager;
   readonly statuses: StatusManager;
+  readonly checkpoints: PodCheckpoints;
   readonly gate: StartupGate;
   readonly recorder: EventRecorder;
   readonly pods: ResourceClient<Pod>;

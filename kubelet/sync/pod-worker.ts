@@ -233,7 +233,7 @@ export class PodWorker {
   }
 
   #publish(runtime: PodRuntime, actions: PodActions): void {
-    const { statuses, probes, clock, node, recorder } = this.#services;
+    const { statuses, checkpoints, probes, clock, node, recorder } = this.#services;
     const waiting = new Map([...this.#errors, ...actions.waiting]);
     for (const [name, { reason }] of actions.waiting)
       if (reason === 'CrashLoopBackOff')
@@ -251,6 +251,7 @@ export class PodWorker {
       failure: actions.failure,
     });
     statuses.publish(this.#pod, status);
+    checkpoints.save({ ...this.#pod, status });
     const ready = status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True');
     if (ready === true) this.#releasePermit('ready');
     else if (actions.finished || actions.waiting.size > 0 || this.#errors.size > 0)
@@ -280,7 +281,9 @@ export class PodWorker {
   }
 
   async #terminate(signal: AbortSignal): Promise<void> {
-    const { statuses, log, pods, clock } = this.#services;
+    const { statuses, checkpoints, log, pods, clock } = this.#services;
+    if (this.#vanished) checkpoints.remove(this.#pod.metadata.uid);
+    else checkpoints.save({ ...this.#pod, status: statuses.current(this.#pod) });
     await terminatePod(this.#services, this.#pod, {
       gracePeriodSeconds: this.#graceSeconds(),
       publish: !this.#vanished,
@@ -301,6 +304,7 @@ export class PodWorker {
       }
     }
     statuses.forget(uid);
+    checkpoints.remove(uid);
     this.#services.images.forgetPod(uid);
     this.#services.objects.release(uid);
     this.#services.tokens.forget(uid);

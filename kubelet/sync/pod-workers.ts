@@ -69,9 +69,14 @@ export class PodWorkers {
     await this.#workers.get(uid)?.end(order);
   }
 
-  /** The Pod is no longer in the apiserver. */
+  /** The Pod is no longer wanted: it is gone from the apiserver, or from the folder that it came from. */
   remove(pod: Pod): void {
     this.#workers.get(pod.metadata.uid)?.vanish(pod);
+  }
+
+  /** Resolves when nothing of this Pod is left; at once when no worker has it. */
+  async ended(uid: string): Promise<void> {
+    await this.#workers.get(uid)?.done;
   }
 
   /** Something happened to this Pod in the runtime or to a probe of it. */

@@ -78,7 +78,7 @@ async function prepareConfig(
   const { pod } = ready;
   try {
     const [objects, allServices] = await unlessAborted(
-      Promise.all([lookUpReferences(services, pod, container), services.listServices(signal)]),
+      Promise.all([lookUpReferences(services, pod, container), services.services.list(pod, signal)]),
       signal,
     );
     const environment = resolveEnvironment({

@@ -43,6 +43,8 @@ export async function stopContainer(
       recorder.event(pod, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${String(error)}`);
     }
   }
+  // A kubelet that stops leaves the container its time: the next one goes on.
+  signal?.throwIfAborted();
   const used = (clock.monotonicMs() - began) / 1000;
   // The hook's time counts, but a process always gets a moment to end.
   const left = gracePeriodSeconds === 0 ? 0 : Math.max(2, Math.ceil(gracePeriodSeconds - used));

@@ -28,6 +28,8 @@ import type { TestPki } from './pki.js';
 export interface TestKubeletOptions {
   /** An apiserver in memory when absent. */
   readonly client?: ApiClient;
+  /** What the kubelet itself uses, when that is another one than the test's. */
+  readonly kubeletClient?: ApiClient;
   readonly runtime: ContainerRuntime;
   readonly cgroups?: CgroupManager;
   readonly mounter?: Mounter;
@@ -104,7 +106,7 @@ export class TestNode {
     const server = this.pki.pair('kubelet-server');
     const log = createLogger('kubelet', this.#options.logLevel ?? 'silent');
     const abort = new AbortController();
-    const { client } = this;
+    const client = this.#options.kubeletClient ?? this.client;
     const informers = createInformerFactory({ client, log });
     const broadcaster = createEventBroadcaster({ client, log });
     let serving: (port: number) => void = () => undefined;

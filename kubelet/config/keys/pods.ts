@@ -17,7 +17,6 @@ import {
   map,
 } from '../field.js';
 
-const noStaticPods = refused('static pods are not there yet');
 const noRotation = refused('logs are not rotated yet');
 const noImageCollection = refused('images are not collected yet');
 
@@ -25,30 +24,25 @@ export const podKeys = {
   staticPodPath: path('', {
     about: 'A folder of manifests, or one manifest, that run without an apiserver; empty: none.',
     flag: 'pod-manifest-path',
-    support: noStaticPods,
   }),
   fileCheckFrequency: duration('20s', {
     about: 'How often staticPodPath is looked at when the kernel tells of no changes.',
     flag: 'file-check-frequency',
-    support: noStaticPods,
   }),
   staticPodURL: text('', {
     about: 'Where manifests are fetched from; empty: nowhere.',
     flag: 'manifest-url',
-    support: noStaticPods,
   }),
   staticPodURLHeader: map(
     {},
     { type: 'lists of texts', read: readTexts },
     {
       about: 'Headers of that request.',
-      support: noStaticPods,
     },
   ),
   httpCheckFrequency: duration('20s', {
     about: 'How often staticPodURL is asked.',
     flag: 'http-check-frequency',
-    support: noStaticPods,
   }),
   syncFrequency: duration('1m', {
     about: 'How long a pod may go without being looked at.',
