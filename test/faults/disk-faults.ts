@@ -1,5 +1,6 @@
 /** What happens to the disk below a store. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { RunningEtcd } from '../support/etcd.js';
 import { between } from './choose.js';
 import type { Fault } from './fault.js';
 import type { ServerProcess } from './server-process.js';
@@ -36,9 +37,23 @@ export function fullDiskFaults(disk: SmallDisk, server: ServerProcess): readonly
   ];
 }
 
-export function slowDiskFault(disk: SmallDisk): Fault {
+/** On the disk of one member of etcd. etcd ends when it cannot write; it is started again when there is room. */
+export function fullMemberDiskFault(disk: SmallDisk, member: RunningEtcd): Fault {
   return {
-    name: 'slow-disk',
+    name: 'member-disk-full',
+    inflict: async () => {
+      await disk.fill();
+      return async () => {
+        await disk.free();
+        if (!member.isRunning) await member.start();
+      };
+    },
+  };
+}
+
+export function slowDiskFault(disk: SmallDisk, name = 'slow-disk'): Fault {
+  return {
+    name,
     inflict: async (random) => {
       disk.throttle(Math.round(between(random, slowBytesPerSecond)));
       return async () => {

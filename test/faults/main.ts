@@ -94,7 +94,9 @@ function checkFile(file: string): number {
 async function install({ setup }: Flags, wants: (fault: string) => boolean): Promise<void> {
   const needed = [
     ...(setup === 'etcd' ? [{ program: 'etcd', package: 'etcd-server' }] : []),
-    ...(setup === 'embedded' && wants('slow-disk') ? throttlePrograms : []),
+    ...(wants(setup === 'embedded' ? 'slow-disk' : 'member-slow-disk') && setup !== 'memory'
+      ? throttlePrograms
+      : []),
   ];
   const missing = missingPackages(needed);
   if (missing.length === 0) return;
@@ -107,7 +109,7 @@ function startSetup(name: Flags['setup'], wants: (fault: string) => boolean): Pr
     case 'embedded':
       return startEmbeddedSetup({ wants });
     case 'etcd':
-      return startEtcdSetup();
+      return startEtcdSetup({ wants });
     case 'memory':
       return startMemorySetup();
   }

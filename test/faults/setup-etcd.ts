@@ -3,24 +3,44 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureSigningKey } from '../../common/signing-key.js';
+import type { EtcdCluster } from '../support/etcd.js';
 import { startEtcdCluster } from '../support/etcd.js';
 import { freePorts } from '../support/free-ports.js';
 import { testPki } from '../support/pki.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { fullMemberDiskFault, slowDiskFault } from './disk-faults.js';
 import { etcdFaults } from './etcd-faults.js';
+import type { Fault } from './fault.js';
 import { networkFaults } from './network-faults.js';
 import { processFaults } from './process-faults.js';
 import { ServerProcess } from './server-process.js';
 import { identityFor } from './setup.js';
-import type { Setup } from './setup.js';
+import type { Setup, SetupOptions } from './setup.js';
+import { makeSmallDisk, missingForSmallDisk, missingForThrottle } from './small-disk.js';
+import type { SmallDisk } from './small-disk.js';
 
 const serverCount = 2;
+/** etcd lays out two segments of its log before it uses them; little room is left beside them. */
+const memberDiskMegabytes = 256;
+/** Snapshots that come often let the member write new files while its disk is full. */
+const etcdFlags = ['--snapshot-count=500'];
 
-export async function startEtcdSetup(): Promise<Setup> {
+/** The first member has a disk of its own, where the machine can make one. */
+export async function startEtcdSetup(options: SetupOptions): Promise<Setup> {
   const folder = mkdtempSync(join(tmpdir(), 'knarr-faults-'));
+  const noDisk = missingForSmallDisk();
+  const noThrottle = missingForThrottle();
+  const wantsSlow = options.wants('member-slow-disk');
+  const throttled = wantsSlow && noThrottle === undefined;
+  const wantsDisk = wantsSlow || options.wants('member-disk-full');
+  const disk =
+    wantsDisk && noDisk === undefined
+      ? await makeSmallDisk(join(folder, 'disk'), memberDiskMegabytes, throttled)
+      : undefined;
   const pki = await testPki(join(folder, 'pki'));
   await ensureSigningKey(pki.folder, 'sa');
-  const cluster = await startEtcdCluster();
+  const dataFolders = disk === undefined ? [] : [join(disk.path, 'etcd')];
+  const cluster = await startEtcdCluster({ dataFolders, flags: etcdFlags });
   const ports = await freePorts(serverCount);
   const sides = await Promise.all(
     ports.map(async (port, index) => {
@@ -50,9 +70,13 @@ export async function startEtcdSetup(): Promise<Setup> {
         sides.flatMap(({ toEtcd }) => toEtcd),
       ),
       ...etcdFaults(cluster),
+      ...diskFaults(disk, cluster, throttled),
       ...processFaults(sides.map(({ server }) => server)),
     ],
-    missing: [],
+    missing: [
+      ...(noDisk === undefined || !wantsDisk ? [] : [`member-disk-full: ${noDisk}`]),
+      ...(throttled || !wantsSlow ? [] : [`member-slow-disk: ${noThrottle ?? ''}`]),
+    ],
     ends: () => sides.reduce((sum, { server }) => sum + server.ends, 0),
     logFolder: folder,
     stop: async () => {
@@ -61,7 +85,14 @@ export async function startEtcdSetup(): Promise<Setup> {
         sides.flatMap(({ toEtcd, toClients }) => [...toEtcd, toClients].map((one) => one.stop())),
       );
       await cluster.stop();
+      await disk?.remove();
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function diskFaults(disk: SmallDisk | undefined, cluster: EtcdCluster, throttled: boolean): readonly Fault[] {
+  const [member] = cluster.members;
+  if (disk === undefined || member === undefined) return [];
+  return [fullMemberDiskFault(disk, member), ...(throttled ? [slowDiskFault(disk, 'member-slow-disk')] : [])];
 }

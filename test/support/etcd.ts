@@ -23,6 +23,8 @@ export interface EtcdOptions {
 
 export interface RunningEtcd {
   readonly endpoint: string;
+  /** False after it has ended, by itself or by a kill. */
+  readonly isRunning: boolean;
   /** kill -9. */
   kill(): Promise<void>;
   /** Starts it again with the same data and ports. */
@@ -70,8 +72,15 @@ export interface EtcdCluster {
   stop(): Promise<void>;
 }
 
+export interface EtcdClusterOptions {
+  /** Where the members have their data; a folder of the test's own for those beyond. */
+  readonly dataFolders?: readonly string[];
+  /** When a member's file grows or its log is cut is up to these. */
+  readonly flags?: readonly string[];
+}
+
 /** Three members that talk to each other through proxies of the test. */
-export async function startEtcdCluster(): Promise<EtcdCluster> {
+export async function startEtcdCluster(options: EtcdClusterOptions = {}): Promise<EtcdCluster> {
   const ports = await freePorts(6);
   const peers = await Promise.all(
     ports.slice(0, 3).map(async (port) => ({
@@ -82,16 +91,21 @@ export async function startEtcdCluster(): Promise<EtcdCluster> {
   const all = peers.map(({ proxy }, index) => `m${index}=${proxy.endpoint}`).join(',');
   const members = peers.map(
     ({ listen, proxy }, index) =>
-      new Member(`http://127.0.0.1:${ports[3 + index] ?? 0}`, [
-        `--name=m${index}`,
-        `--listen-peer-urls=${listen}`,
-        `--initial-advertise-peer-urls=${proxy.endpoint}`,
-        `--initial-cluster=${all}`,
-        '--initial-cluster-state=new',
-        // Elections within a second, also on a machine that is busy with other tests.
-        '--heartbeat-interval=100',
-        '--election-timeout=1000',
-      ]),
+      new Member(
+        `http://127.0.0.1:${ports[3 + index] ?? 0}`,
+        [
+          ...(options.flags ?? []),
+          `--name=m${index}`,
+          `--listen-peer-urls=${listen}`,
+          `--initial-advertise-peer-urls=${proxy.endpoint}`,
+          `--initial-cluster=${all}`,
+          '--initial-cluster-state=new',
+          // Elections within a second, also on a machine that is busy with other tests.
+          '--heartbeat-interval=100',
+          '--election-timeout=1000',
+        ],
+        options.dataFolders?.[index],
+      ),
   );
   const stop = async (): Promise<void> => {
     await Promise.all(members.map((member) => member.stop()));
@@ -142,12 +156,13 @@ export async function startEtcdCluster(): Promise<EtcdCluster> {
 /** One etcd process with a folder of its own. */
 class Member implements RunningEtcd {
   readonly endpoint: string;
-  readonly #folder = mkdtempSync(join(tmpdir(), 'knarr-etcd-'));
+  readonly #folder: string;
   readonly #flags: readonly string[];
   #child: ChildProcess | undefined;
 
-  constructor(endpoint: string, flags: readonly string[]) {
+  constructor(endpoint: string, flags: readonly string[], folder?: string) {
     this.endpoint = endpoint;
+    this.#folder = folder ?? mkdtempSync(join(tmpdir(), 'knarr-etcd-'));
     this.#flags = [
       `--data-dir=${this.#folder}`,
       `--listen-client-urls=${endpoint}`,
@@ -174,9 +189,14 @@ class Member implements RunningEtcd {
     }
   }
 
+  get isRunning(): boolean {
+    const child = this.#child;
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
   async kill(): Promise<void> {
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === undefined || !this.isRunning) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await ended;
