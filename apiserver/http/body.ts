@@ -5,6 +5,7 @@ import { findDuplicateKeys } from '../../api/schema/duplicate-keys.js';
 import { StatusError } from '../../api/status-error.js';
 import type { Exchange } from './exchange.js';
 import { parseJson } from './parse-json.js';
+import type { YamlThread } from './yaml-thread.js';
 
 /** Kubernetes' limit, too: larger objects do not fit into etcd anyway. */
 export const maxBodyBytes = 3 * 1024 * 1024;
@@ -112,8 +113,19 @@ export function parseJsonBody(bytes: Buffer): RequestBody {
   return { value, duplicates: () => findDuplicateKeys(text).map(duplicateFieldProblem) };
 }
 
-/** Parses YAML (and so JSON). The parser is loaded when the first client sends YAML. Throws BadRequest. */
+/** Longer YAML is read by a thread: it holds the event loop for some milliseconds. */
+const longYamlBytes = 16 * 1024;
+let yamlThread: Promise<YamlThread> | undefined;
+
+/**
+ * Parses YAML (and so JSON). The parser is loaded when the first client sends YAML. Throws BadRequest, and for what takes too
+ * long RequestEntityTooLarge or TooManyRequests.
+ */
 export async function parseYamlBody(bytes: Buffer): Promise<RequestBody> {
+  if (bytes.length > longYamlBytes) {
+    yamlThread ??= import('./yaml-thread.js').then(({ YamlThread }) => new YamlThread());
+    return (await yamlThread).read(bytes);
+  }
   const { parseYaml } = await import('./parse-yaml.js');
   return parseYaml(bytes);
 }

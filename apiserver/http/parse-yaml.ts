@@ -1,5 +1,15 @@
 /** Reads YAML that a client sent, as kubectl and Kubernetes read it: YAML 1.1, with keys that may stand twice. */
-import { isMap, isScalar, Lexer, LineCounter, parseDocument, visit } from 'yaml';
+import {
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  Lexer,
+  LineCounter,
+  parseDocument,
+  visit,
+} from 'yaml';
 import type { Document, ScalarTag, Tags } from 'yaml';
 import { StatusError } from '../../api/status-error.js';
 import { checkDepth, decodeUtf8, maxNestingDepth } from './parse-json.js';
@@ -26,10 +36,13 @@ export function parseYaml(bytes: Buffer): {
       version: '1.1',
       uniqueKeys: false,
       lineCounter: lines,
+      // What the parser would print belongs into the answer.
+      logLevel: 'error',
       customTags: (tags) => tags.filter(isJsonTag),
     });
     const [problem] = document.errors;
     if (problem !== undefined) throw problem;
+    checkKeys(document, lines);
     const value: unknown = document.toJS({ maxAliasCount });
     checkDepth(value);
     return {
@@ -77,6 +90,21 @@ function checkTokens(text: string): void {
     column = lineEnd < 0 ? column + lexeme.length : lexeme.length - lineEnd - 1;
     if (lineEnd >= 0) isFirstOfLine = true;
   }
+}
+
+/** JSON has texts for keys; a list or a mapping as a key would become its own text. */
+function checkKeys(document: Document, lines: LineCounter): void {
+  visit(document, {
+    Pair: (_, { key }) => {
+      const meant = isAlias(key) ? key.resolve(document) : key;
+      if (!isCollection(meant)) return;
+      const { line, col } = lines.linePos((isNode(key) ? key.range?.[0] : undefined) ?? 0);
+      const what = isMap(meant) ? 'a mapping' : 'a list';
+      throw new Error(
+        `invalid map key at line ${line}, column ${col}: ${what} cannot be a key, write a text`,
+      );
+    },
+  });
 }
 
 function duplicatesIn(document: Document, lines: LineCounter): readonly string[] {

@@ -77,6 +77,23 @@ void t.test('YAML bombs', async (t) => {
   t.throws(() => yaml(`a: &a x\nb: [${aliases}]\n`), { code: 400, message: /more than 100 aliases/ });
 });
 
+void t.test('keys that are no texts', async (t) => {
+  const printed: Error[] = [];
+  const listen = (warning: Error): unknown => printed.push(warning);
+  process.on('warning', listen);
+  t.teardown(() => process.off('warning', listen));
+  const cases: readonly (readonly [string, RegExp])[] = [
+    ['a: 1\n? {b: c}\n: 2\n', /invalid map key at line 2, column 3: a mapping cannot be a key/],
+    ['? [1, 2]\n: 3\n', /line 1, column 3: a list cannot be a key/],
+    ['a: {[x]: 1}\n', /line 1, column 5: a list cannot be a key/],
+    ['a: &a {b: c}\nd:\n  *a : 1\n', /line 3, column 3: a mapping cannot be a key/],
+  ];
+  for (const [text, message] of cases) t.throws(() => yaml(text), { code: 400, message }, text);
+  t.strictSame(yaml('1: a\ntrue: b\n').value, { 1: 'a', true: 'b' });
+  await new Promise((resolve) => setImmediate(resolve));
+  t.strictSame(printed, []);
+});
+
 void t.test('keys that name what every object has', async (t) => {
   for (const value of [
     json('{"__proto__":{"x":1},"constructor":2}'),
