@@ -7,8 +7,11 @@ import type { Turns } from './turns.js';
 
 /** What a request that may run carries along. */
 export interface Admission {
-  /** Waits for the request's next turn on the event loop; long work is done in pieces between turns. */
-  readonly turn: () => Promise<void> | undefined;
+  /**
+   * Waits for the request's next turn on the event loop; long work is done in pieces between turns. `writtenBytes` are what
+   * it writes in a piece.
+   */
+  readonly turn: (writtenBytes?: number) => Promise<void> | undefined;
   /** The request has ended, or a watch has begun: others may have its place. Idempotent. */
   readonly release: () => void;
 }
@@ -65,7 +68,7 @@ export class PriorityAndFairness implements RequestLimiter {
     const { signal } = exchange;
     const permit = await this.#enter(flow, { seats: estimateSeats(), type, signal });
     if (schema.level.exempt) return { turn: turnOfOthers, release: permit.release };
-    const turn = (): Promise<void> | undefined => this.#turns.take(flow);
+    const turn = (writtenBytes?: number): Promise<void> | undefined => this.#turns.take(flow, writtenBytes);
     await turn();
     return { turn, release: permit.release };
   }

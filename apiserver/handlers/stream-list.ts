@@ -102,7 +102,8 @@ async function sendPortion(
   portion: readonly Uint8Array[],
 ): Promise<void> {
   if (!stream.writeAll(portion)) await stream.drained();
-  if (pieces.due) await pieces.next();
+  // Each portion takes a turn: to write it is nothing, to send it is work.
+  await pieces.next(portionBytes);
 }
 
 /**

@@ -121,7 +121,9 @@ class WatchSession {
       if (!this.#sees(item)) continue;
       chunk.push(this.#lines.event('ADDED', item));
       if (chunk.length < initialChunk) continue;
-      await this.#write(stream, joined(chunk));
+      const bytes = joined(chunk);
+      await this.#write(stream, bytes);
+      await pieces.next(bytes.byteLength);
       chunk = [];
     }
     if (this.#options.marksInitialEnd) chunk.push(this.#lines.bookmark(revision, true));

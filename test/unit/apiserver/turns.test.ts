@@ -80,3 +80,26 @@ await tap.test('pieces that take longer than a turn are alone in theirs', async 
   await loop.turn();
   t.same(done, ['a', 'a', 'b'], 'the other flow is next in the round');
 });
+
+await tap.test('what is written takes part of a turn, though no piece shows it', async (t) => {
+  const loop = new Loop();
+  let portions = 0;
+  let lists = 16;
+  // Lists that send 256 KiB in each piece: to hand them over takes no time, and to encrypt them 0.2 ms.
+  const send = async (flow: object): Promise<void> => {
+    for (let portion = 0; portion < 10; portion++) {
+      await loop.turns.take(flow, 256 * 1024);
+      portions++;
+    }
+    lists--;
+  };
+  for (let list = 0; list < 16; list++) void send({});
+  await Promise.resolve();
+  t.equal(portions, 3, 'what fits into the time of a turn');
+  for (let turn = 0; turn < 200 && lists > 0; turn++) {
+    const before = portions;
+    await loop.turn();
+    if (portions - before > 3) t.fail(`${portions - before} portions in one turn`);
+  }
+  t.equal(portions, 160);
+});
