@@ -25,6 +25,7 @@ import { ImageManager, parallelPulls } from './images/image-manager.js';
 import { maxPodsOf, nodeAllocatable } from './node/node-resources.js';
 import { readMachineFacts } from './node/machine-facts.js';
 import type { MachineFacts } from './node/machine-facts.js';
+import { LogRotator } from './logs/log-rotator.js';
 import { NodeAgent } from './node/node-agent.js';
 import type { NetworkConfigOptions } from './node/network-config.js';
 import { KnownServices } from './pods/known-services.js';
@@ -165,6 +166,7 @@ export async function runKubelet(
   const tasks = [
     agent.run(running),
     podServices.runtimeState.run(running),
+    new LogRotator({ runtime, configuration: settings.configuration, clock, log }).run(running),
     mirrors.run(running),
     knownServices.run(running),
     followSources(sources, workers, parts, running),

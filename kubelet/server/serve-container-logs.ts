@@ -1,7 +1,7 @@
 /** `/containerLogs/<namespace>/<pod>/<container>`, with the query of PodLogOptions. */
 import type { ServerResponse } from 'node:http';
-import { readLogs } from './container-logs.js';
-import type { LogRequest } from './container-logs.js';
+import { readLogs } from '../logs/read-logs.js';
+import type { LogRequest } from '../logs/read-logs.js';
 import { HttpError } from './pod-lookup.js';
 import type { PodLookup } from './pod-lookup.js';
 

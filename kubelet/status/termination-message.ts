@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises';
 import { labels, annotations } from '../containers/names.js';
 import type { RuntimeContainerStatus } from '../cri/runtime.js';
-import { parseLogEntry } from '../server/log-format.js';
+import { parseLogEntry } from '../logs/log-format.js';
 import type { PodFolders } from '../volumes/pod-folders.js';
 
 const maxFileBytes = 4096;

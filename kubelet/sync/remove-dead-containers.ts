@@ -2,8 +2,8 @@
  * Keeps the runtime tidy while a Pod lives: of each container the newest one and the last dead one stay (for
  * `kubectl logs --previous`), and a sandbox that was replaced goes with all that is in it.
  */
-import { rm } from 'node:fs/promises';
 import type { Pod } from '../../api/generated/core-v1.js';
+import { removeLog } from '../logs/rotated-files.js';
 import { readySandbox } from '../runtime-state/pod-runtime.js';
 import type { ContainerRuntimeState, PodRuntime } from '../runtime-state/pod-runtime.js';
 import type { PodServices } from './pod-services.js';
@@ -31,7 +31,7 @@ export async function removeDeadContainers(
   await services.statuses.flush(pod.metadata.uid);
   for (const container of obsolete) {
     await services.runtime.removeContainer(container.id);
-    if (container.logPath !== '') await rm(container.logPath, { force: true });
+    if (container.logPath !== '') await removeLog(container.logPath);
   }
   for (const sandbox of oldSandboxes) {
     await services.runtime.stopPodSandbox(sandbox.id);

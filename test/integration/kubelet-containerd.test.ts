@@ -3,11 +3,15 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { get } from 'node:https';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { configMaps, pods, secrets } from '../../api/resources.js';
 import { createCgroupManager } from '../../kubelet/containers/cgroups.js';
+import { systemClock } from '../../common/clock.js';
+import { createLogger } from '../../common/log.js';
 import { GrpcRuntime } from '../../kubelet/cri/grpc-runtime.js';
+import { LogRotator } from '../../kubelet/logs/log-rotator.js';
 import { systemMounter } from '../../kubelet/volumes/mounter.js';
 import { missingForContainerd, startContainerd } from '../support/containerd.js';
 import { isReady, TestNode, until } from '../support/kubelet.js';
@@ -217,10 +221,50 @@ async function testKubelet(): Promise<void> {
     });
   });
 
+  await t.test('who follows a log sees each line once while it is rotated, one of 10 MB too', async (t) => {
+    const script =
+      'i=0; while [ $i -lt 20000 ]; do echo "line $i"; i=$((i+1)); [ $((i % 1000)) = 0 ] && sleep 0.05; done;' +
+      'head -c 10485760 /dev/zero | tr "\\0" k; echo; echo done';
+    await node.createPod('chatty', {
+      restartPolicy: 'Never',
+      containers: [{ name: 'web', image, command: ['/bin/sh', '-c', script] }],
+    });
+    await node.untilPod('chatty', ({ status }) => status.containerStatuses?.[0]?.started === true);
+    const follower = { hasEnded: false };
+    const followed = request('/containerLogs/default/chatty/web?follow=true').finally(() => {
+      follower.hasEnded = true;
+    });
+    // Names of rotated files differ by the second: this clock is ahead of the machine's.
+    let nowMs = Date.now();
+    const rotator = new LogRotator({
+      runtime,
+      configuration: {
+        ...{ containerLogMaxSizeBytes: 50_000, containerLogMaxFiles: 100 },
+        ...{ containerLogMaxWorkers: 2, containerLogMonitorIntervalMs: 10_000 },
+      },
+      clock: { ...systemClock, now: () => (nowMs += 1000) },
+      log: createLogger('test', 'error'),
+    });
+    while (!follower.hasEnded) {
+      await rotator.rotateAll();
+      await delay(20);
+    }
+    const lines = Array.from({ length: 20_000 }, (_, index) => `line ${String(index)}\n`).join('');
+    const expected = `${lines}${'k'.repeat(10_485_760)}\ndone\n`;
+    t.ok((await followed).body === expected, 'followed');
+    t.ok((await request('/containerLogs/default/chatty/web')).body === expected, 'read at the end');
+    t.equal((await request('/containerLogs/default/chatty/web?tailLines=1')).body, 'done\n');
+    t.equal((await request('/containerLogs/default/chatty/web?tailLines=2')).body.length, 10_485_766);
+    const uid = (await node.untilPod('chatty', () => true)).metadata.uid;
+    const files = readdirSync(join(node.podLogsDir, `default_chatty_${uid}`, 'web'));
+    t.ok(files.filter((name) => name.endsWith('.gz')).length >= 2, files.join(' '));
+  });
+
   await t.test('a deleted pod leaves nothing', async (t) => {
     const links = (): string[] => readdirSync('/sys/class/net').filter((name) => name.startsWith('v'));
-    for (const name of ['web', 'words']) await client.resource(pods).delete({ namespace: 'default', name });
-    for (const name of ['web', 'words']) await node.untilGone(name, 20_000);
+    for (const name of ['web', 'words', 'chatty'])
+      await client.resource(pods).delete({ namespace: 'default', name });
+    for (const name of ['web', 'words', 'chatty']) await node.untilGone(name, 20_000);
     t.strictSame(await runtime.listPodSandboxes(), []);
     t.strictSame(links(), []);
     t.strictSame(readdirSync(join(node.rootDir, 'pods')), []);

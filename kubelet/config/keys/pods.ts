@@ -17,7 +17,6 @@ import {
   map,
 } from '../field.js';
 
-const noRotation = refused('logs are not rotated yet');
 const noImageCollection = refused('images are not collected yet');
 
 export const podKeys = {
@@ -121,7 +120,6 @@ export const podKeys = {
   containerLogMaxSize: size('10Mi', {
     about: 'A log is rotated when it is larger.',
     flag: 'container-log-max-size',
-    support: noRotation,
   }),
   containerLogMaxFiles: integer(
     5,
@@ -129,18 +127,12 @@ export const podKeys = {
     {
       about: 'Files of one log, the current one counted.',
       flag: 'container-log-max-files',
-      support: noRotation,
     },
   ),
-  containerLogMaxWorkers: integer(
-    1,
-    { min: 1 },
-    { about: 'Logs that are rotated at the same time.', support: noRotation },
-  ),
+  containerLogMaxWorkers: integer(1, { min: 1 }, { about: 'Logs that are rotated at the same time.' }),
   containerLogMonitorInterval: duration('10s', {
     about: 'How often the size of logs is looked at.',
     minMs: 3000,
-    support: noRotation,
   }),
 
   serializeImagePulls: boolean(true, {

@@ -11,9 +11,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { readLogs } from '../../../kubelet/server/container-logs.js';
-import type { LogRequest } from '../../../kubelet/server/container-logs.js';
-import { LogFormatter, parseLogEntry } from '../../../kubelet/server/log-format.js';
+import { readLogs } from '../../../kubelet/logs/read-logs.js';
+import type { LogRequest } from '../../../kubelet/logs/read-logs.js';
+import { LogFormatter, parseLogEntry } from '../../../kubelet/logs/log-format.js';
 import { advanceProbe, initialProbeState } from '../../../kubelet/probes/probe-threshold.js';
 import { writeVolumeFiles } from '../../../kubelet/volumes/atomic-writer.js';
 import type { VolumeFile } from '../../../kubelet/volumes/atomic-writer.js';

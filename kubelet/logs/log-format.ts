@@ -30,6 +30,11 @@ export function parseLogEntry(line: Buffer): LogEntry | undefined {
   };
 }
 
+/** Whether a line ends with this entry; its head is enough. What is not in the format counts as a line. */
+export function isCompleteEntry(line: Buffer): boolean {
+  return parseLogEntry(line)?.isPartial !== true;
+}
+
 export interface LogFilter {
   /** Entries before this time, in milliseconds since the epoch, are left out. */
   readonly sinceMs: number | undefined;
