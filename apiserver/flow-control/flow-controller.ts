@@ -46,8 +46,8 @@ export interface EnterOptions {
   readonly seats: number;
   /** A watch holds its seat only until it has begun. */
   readonly type: 'regular' | 'watch';
-  /** Aborts when the client has gone. */
-  readonly signal: AbortSignal;
+  /** Its signal aborts when the client has gone; asked for only where a request has to wait. */
+  readonly client: { readonly signal: AbortSignal };
 }
 
 export interface FlowControllerOptions {
@@ -156,7 +156,7 @@ export class FlowController {
   }
 
   /** Waits for seats. Throws, or rejects with, TooManyRequests. */
-  enter(flow: RequestFlow, { seats, type, signal }: EnterOptions): Permit | Promise<Permit> {
+  enter(flow: RequestFlow, { seats, type, client }: EnterOptions): Permit | Promise<Permit> {
     const { level, meter } = flow.schema;
     const { clock } = this.#options;
     const taken = level.seatsFor(seats);
@@ -170,6 +170,7 @@ export class FlowController {
     meter.notAccommodated.inc();
     meter.inQueue.add(1);
     meter.inQueueSeats.add(taken);
+    const { signal } = client;
     return new Promise<void>((resolve, reject) => {
       const settle = (): void => {
         cancelTimer();

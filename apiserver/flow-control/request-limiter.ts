@@ -65,8 +65,7 @@ export class PriorityAndFairness implements RequestLimiter {
     exchange.addHeader(flowSchemaHeader, schema.uid);
     exchange.addHeader(priorityLevelHeader, schema.level.uid);
     const type = isWatch ? 'watch' : 'regular';
-    const { signal } = exchange;
-    const permit = await this.#enter(flow, { seats: estimateSeats(), type, signal });
+    const permit = await this.#enter(flow, { seats: estimateSeats(), type, client: exchange });
     if (schema.level.exempt) return { turn: turnOfOthers, release: permit.release };
     const turn = (writtenBytes?: number): Promise<void> | undefined => this.#turns.take(flow, writtenBytes);
     await turn();

@@ -13,11 +13,12 @@ export class Http2Exchange implements Exchange {
   readonly headers: IncomingHttpHeaders;
   readonly body: ServerHttp2Stream;
   readonly bodyTimeoutMs: number;
-  readonly #abort = new AbortController();
+  #abort: AbortController | undefined;
   readonly #added: [string, string][] = [];
   #bodyBytes = 0;
   #status = 0;
   #expired = false;
+  #ended = false;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, bodyTimeoutMs: number) {
     this.bodyTimeoutMs = bodyTimeoutMs;
@@ -28,20 +29,25 @@ export class Http2Exchange implements Exchange {
     this.path = path;
     this.query = query;
     this.search = search;
-    stream.on('close', () => {
-      this.#abort.abort(exchangeEnded);
-    });
+    const end = (): void => {
+      this.#ended = true;
+      this.#abort?.abort(exchangeEnded);
+    };
+    stream.on('close', end);
     // A reset by the client arrives as an error; 'close' follows and is what matters.
-    stream.on('error', () => {
-      this.#abort.abort(exchangeEnded);
-    });
+    stream.on('error', end);
   }
 
   get socket(): TLSSocket {
     return (this.body.session as ServerHttp2Session).socket as TLSSocket;
   }
 
+  /** Made for the first who asks. Most requests are answered at once, and a signal that aborts costs 5 µs. */
   get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#ended) this.#abort.abort(exchangeEnded);
+    }
     return this.#abort.signal;
   }
 

@@ -47,8 +47,7 @@ await tap.test('who gets no seat in 15 seconds is told to come back', async (t) 
     verb: 'get',
     path: '/version',
   });
-  const enter = () =>
-    controller.enter(flow, { seats: 1, type: 'regular', signal: new AbortController().signal });
+  const enter = () => controller.enter(flow, { seats: 1, type: 'regular', client: new AbortController() });
   const first = await enter();
   const outcomes: string[] = [];
   const wait = async (name: string): Promise<void> => {

@@ -1,6 +1,10 @@
+import { EventEmitter } from 'node:events';
+import type { ServerHttp2Stream } from 'node:http2';
 import t from 'tap';
 import { StatusError } from '../../../api/status-error.js';
 import { negotiate } from '../../../apiserver/http/negotiation.js';
+import { exchangeEnded } from '../../../apiserver/http/exchange.js';
+import { Http2Exchange } from '../../../apiserver/http/http2-exchange.js';
 import { parseResourcePath } from '../../../apiserver/http/route.js';
 import { decodeContinue, encodeContinue } from '../../../apiserver/handlers/continue-token.js';
 
@@ -88,4 +92,24 @@ void t.test('continue tokens', async (t) => {
     forged({ v: 'meta.k8s.io/v1', rv: 1, start: '../secrets/' }),
   ])
     t.throws(() => decodeContinue(wrong), StatusError);
+});
+
+void t.test('the signal of an exchange tells of its end, however late it is asked for', async (t) => {
+  const begin = (): { readonly stream: EventEmitter; readonly exchange: Http2Exchange } => {
+    const stream = new EventEmitter();
+    return {
+      stream,
+      exchange: new Http2Exchange(stream as unknown as ServerHttp2Stream, { ':path': '/' }, 1000),
+    };
+  };
+  const early = begin();
+  const { signal } = early.exchange;
+  t.equal(signal.aborted, false);
+  early.stream.emit('close');
+  t.equal(signal.aborted, true);
+  t.equal(early.exchange.signal, signal, 'it stays the same');
+  const late = begin();
+  late.stream.emit('error', new Error('reset'));
+  t.equal(late.exchange.signal.aborted, true);
+  t.equal(late.exchange.signal.reason, exchangeEnded);
 });
