@@ -1,6 +1,6 @@
 /** What a watcher with a selector sees of a change: objects come into sight and go out of it. */
 import type { KubernetesObject } from '../../api/objects.js';
-import type { ResourceEvent } from '../storage/resource-storage.js';
+import type { ResourceEvent } from '../storage/resource-watch.js';
 import type { StoredObject, WatchEventType } from '../storage/stored-object.js';
 
 export interface SeenEvent {

@@ -1,6 +1,6 @@
 /** What watchers are sent for a batch of events: made by the first of those who see it in the same way, for all of them. */
 import type { KubernetesObject } from '../../api/objects.js';
-import type { ResourceEvent } from '../storage/resource-storage.js';
+import type { ResourceEvent } from '../storage/resource-watch.js';
 
 export type EventBatch = readonly ResourceEvent<KubernetesObject>[];
 

@@ -17,6 +17,13 @@ export interface CacheWatchOptions {
  * be of other values.
  */
 export interface CacheWatch extends AsyncIterable<WatchBatch> {
+  /**
+   * The next batch: at once where there is one, so that in a storm nobody has to wait for promises; undefined when the watch
+   * has ended. Throws, or rejects with, `compacted`. Called again only when the last batch is there.
+   */
+  next(): WatchBatch | Promise<WatchBatch | undefined> | undefined;
+  /** For who takes no more, and does not abort the signal. Idempotent; iterating does it by itself. */
+  close(): void;
   /** Every event up to this revision was yielded: what a bookmark may say. */
   readonly progressRevision: number;
 }
@@ -53,6 +60,9 @@ export class CacheWatcher implements CacheWatch {
   #position: number;
   #afterRevision: number;
   #wake: (() => void) | undefined;
+  readonly #onAbort = (): void => {
+    this.wake();
+  };
 
   constructor(source: WatchedEvents, options: CacheWatchOptions) {
     this.#source = source;
@@ -62,6 +72,7 @@ export class CacheWatcher implements CacheWatch {
     this.#turn = options.turn;
     this.#afterRevision = options.afterRevision;
     this.#position = source.positionAfter(options.afterRevision);
+    this.#signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   get progressRevision(): number {
@@ -70,23 +81,43 @@ export class CacheWatcher implements CacheWatch {
       : Math.max(this.#afterRevision, this.#source.streamRevision);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<WatchBatch, undefined> {
-    const { prefix } = this;
-    const signal = this.#signal;
-    const onAbort = (): void => {
-      this.wake();
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      while (!signal.aborted && !this.#source.ended) {
-        const { events, next, revision } = this.#source.collect(this.#position, prefix, this.#afterRevision);
-        this.#position = next;
-        this.#afterRevision = revision;
-        if (events.length > 0) yield { events, revision };
-        else if (next === this.#source.endPosition) await this.#idle();
-      }
-    } finally {
-      signal.removeEventListener('abort', onAbort);
+  next(): WatchBatch | Promise<WatchBatch | undefined> | undefined {
+    return this.#take() ?? (this.#hasEnded ? undefined : this.#wait());
+  }
+
+  close(): void {
+    this.#signal.removeEventListener('abort', this.#onAbort);
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<WatchBatch, undefined> {
+    return eachOf(this);
+  }
+
+  get #hasEnded(): boolean {
+    return this.#signal.aborted || this.#source.ended;
+  }
+
+  /** What there is now. */
+  #take(): WatchBatch | undefined {
+    while (!this.#hasEnded) {
+      const { events, next, revision } = this.#source.collect(
+        this.#position,
+        this.prefix,
+        this.#afterRevision,
+      );
+      this.#position = next;
+      this.#afterRevision = revision;
+      if (events.length > 0) return { events, revision };
+      if (next === this.#source.endPosition) return undefined;
+    }
+    return undefined;
+  }
+
+  async #wait(): Promise<WatchBatch | undefined> {
+    for (;;) {
+      await this.#idle();
+      const batch = this.#take();
+      if (batch !== undefined || this.#hasEnded) return batch;
     }
   }
 
@@ -109,5 +140,17 @@ export class CacheWatcher implements CacheWatch {
     });
     this.#source.removeIdle(this);
     await this.#turn?.();
+  }
+}
+
+/** Iterates over what a watch yields, and closes it. */
+export async function* eachOf<T>(watch: {
+  next(): T | Promise<T | undefined> | undefined;
+  close(): void;
+}): AsyncGenerator<T, undefined> {
+  try {
+    for (let one = await watch.next(); one !== undefined; one = await watch.next()) yield one;
+  } finally {
+    watch.close();
   }
 }

@@ -24,6 +24,8 @@ import { ConvertedRecords } from './remote-conversion.js';
 import type { RemoteConversion } from './remote-conversion.js';
 import { readSelectable, StoredObject } from './stored-object.js';
 import type { FieldReaders, SelectableFields } from './stored-object.js';
+import { ResourceWatcher } from './resource-watch.js';
+import type { ResourceEvent, ResourceWatch } from './resource-watch.js';
 import type { VersionConversion } from './version-conversion.js';
 import type { WatchCache } from './watch-cache.js';
 
@@ -55,21 +57,6 @@ export type Change<T> =
 export interface ChangeResult<T extends KubernetesObject> {
   readonly object: T;
   readonly deleted: boolean;
-}
-
-export interface ResourceEvent<T extends KubernetesObject> {
-  readonly type: 'put' | 'delete';
-  /** The object as it is now, or as it was last, with the revision of the deletion. */
-  readonly current: StoredObject<T>;
-  readonly previous: StoredObject<T> | undefined;
-}
-
-/** Batches of events in order; each holds at least one. */
-export interface ResourceWatch<T extends KubernetesObject> extends AsyncIterable<
-  readonly ResourceEvent<T>[]
-> {
-  /** Every event up to this revision was yielded: what a bookmark may say. */
-  readonly progressRevision: number;
 }
 
 export interface StorageOptions<T extends KubernetesObject = KubernetesObject> {
@@ -367,24 +354,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
       this.#remote === undefined
         ? this.#sharedEvents(events, key)
         : this.#toRemoteEvents(events, key, signal);
-    // While a batch is being converted, it has not been yielded.
-    let held: number | undefined;
-    let progress = afterRevision;
-    return {
-      get progressRevision() {
-        return held ?? batches.progressRevision;
-      },
-      async *[Symbol.asyncIterator]() {
-        for await (const batch of batches) {
-          held = progress;
-          const made = toEvents(batch.events);
-          const events = made instanceof Promise ? await made : made;
-          held = undefined;
-          progress = batch.revision;
-          if (events.length > 0) yield events;
-        }
-      },
-    };
+    return new ResourceWatcher(batches, toEvents);
   }
 
   /** The last state of an object that went, or went out of sight, with the revision at which it did. */
