@@ -3,7 +3,14 @@ import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
 import { describedType } from '../api/object-type.js';
-import { ipAddresses, namespaces, priorityClasses, serviceAccounts, services } from '../api/resources.js';
+import {
+  ipAddresses,
+  namespaces,
+  priorityClasses,
+  serviceAccounts,
+  services,
+  storageClasses,
+} from '../api/resources.js';
 import { loadSchema } from '../api/schema/load.js';
 import { StatusError } from '../api/status-error.js';
 import type { Clock } from '../common/clock.js';
@@ -266,6 +273,10 @@ function createParts(
         findPriorityClass: async (name) => (await classes.find('', name))?.object,
         listPriorityClasses: async () =>
           (await classes.listCached('', 0, stopping)).items.map((item) => item.object),
+        listStorageClasses: async () =>
+          (await resources.of(storageClasses).storage.listCached('', 0, stopping)).items.map(
+            (item) => item.object,
+          ),
         clock,
         stopping,
       },

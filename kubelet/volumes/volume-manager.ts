@@ -17,6 +17,7 @@ import type {
   ServiceAccountTokenProjection,
   Volume,
 } from '../../api/generated/core-v1.js';
+import { claimNameOf } from '../../api/volume-binding.js';
 import type { Clock } from '../../common/clock.js';
 import type { PodFacts } from '../environment/downward-api.js';
 import { unlessAborted } from '../sync/unless-aborted.js';
@@ -27,7 +28,7 @@ import { Turns } from './turns.js';
 import { VolumeCleaner } from './volume-cleaner.js';
 import { VolumeError } from './volume-plugin.js';
 import type { ReadyVolume, VolumeContext, VolumePlugin, VolumeSpec } from './volume-plugin.js';
-import { checkClaim, claimNameOf, specOfClaim, specOfVolume, volumeUses } from './volume-spec.js';
+import { checkClaim, specOfClaim, specOfVolume, volumeUses } from './volume-spec.js';
 
 /** What volumes are made of, looked up for a Pod. */
 export interface ObjectLookup {

@@ -30,13 +30,6 @@ export function volumeUses({ spec }: Pod): VolumeUses {
   };
 }
 
-/** The claim behind a volume: named by it, or made for it from its template. Undefined for other kinds. */
-export function claimNameOf(pod: Pod, volume: Volume): string | undefined {
-  if (volume.persistentVolumeClaim !== undefined) return volume.persistentVolumeClaim.claimName;
-  if (volume.ephemeral !== undefined) return `${pod.metadata.name}-${volume.name}`;
-  return undefined;
-}
-
 /** A volume that has no claim. */
 export function specOfVolume(volume: Volume): VolumeSpec {
   const { name, ...source } = volume;

@@ -24,6 +24,7 @@ const plugins = createAdmissionPlugins({
   findServiceAccount: async (_, name) => Promise.resolve(name === 'default' ? account : undefined),
   findPriorityClass: async () => Promise.resolve(undefined),
   listPriorityClasses: async () => Promise.resolve([]),
+  listStorageClasses: async () => Promise.resolve([]),
   clock: systemClock,
   stopping: new AbortController().signal,
 });

@@ -31,6 +31,13 @@ export const persistentVolumeStrategy: Strategy<PersistentVolume> = {
   prepareForCreate(volume) {
     volume.status = { phase: 'Pending' };
   },
+  prepareSubresourceUpdate: {
+    status({ status }, before, nowMs) {
+      const isSame = status.lastPhaseTransitionTime === before.status.lastPhaseTransitionTime;
+      if (status.phase !== before.status.phase && isSame)
+        status.lastPhaseTransitionTime = new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z');
+    },
+  },
   validate: validateVolume,
   validateUpdate: validateVolumeUpdate,
 };

@@ -10,6 +10,7 @@ import type {
   Volume,
   VolumeMount,
 } from '../../../api/generated/core-v1.js';
+import { claimNameOf } from '../../../api/volume-binding.js';
 import { isRecursiveReadOnly } from '../../../kubelet/volumes/container-mounts.js';
 import { hugePageSize, memoryBytes } from '../../../kubelet/volumes/empty-dir.js';
 import { mountOf, parseMountTable } from '../../../kubelet/volumes/mount-table.js';
@@ -20,7 +21,6 @@ import { Turns } from '../../../kubelet/volumes/turns.js';
 import { belongsToGroup, groupMode } from '../../../kubelet/volumes/volume-ownership.js';
 import {
   checkClaim,
-  claimNameOf,
   specOfClaim,
   specOfVolume,
   volumeUses,
