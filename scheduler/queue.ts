@@ -67,7 +67,10 @@ export type QueueReason =
   | 'NodeDelete'
   | 'AssignedPodAdd'
   | 'AssignedPodUpdate'
-  | 'AssignedPodDelete';
+  | 'AssignedPodDelete'
+  | 'PersistentVolumeClaimUpdate'
+  | 'PersistentVolumeUpdate'
+  | 'StorageClassUpdate';
 
 const reasonOfEvent: Readonly<Record<ClusterEvent['type'], QueueReason>> = {
   'node-added': 'NodeAdd',
@@ -76,6 +79,9 @@ const reasonOfEvent: Readonly<Record<ClusterEvent['type'], QueueReason>> = {
   'pod-assigned': 'AssignedPodAdd',
   'pod-updated': 'AssignedPodUpdate',
   'pod-gone': 'AssignedPodDelete',
+  'claim-changed': 'PersistentVolumeClaimUpdate',
+  'volume-changed': 'PersistentVolumeUpdate',
+  'storage-class-changed': 'StorageClassUpdate',
 };
 
 export interface SchedulingQueueOptions {

@@ -22,6 +22,7 @@ import type { RejectedOutcome, TakenPod } from './queue.js';
 import { reportFailure } from './report-failure.js';
 import { scheduleOne } from './schedule-one.js';
 import { ClusterSnapshot } from './snapshot.js';
+import { Storage } from './storage.js';
 import { WaitingPods } from './waiting-pods.js';
 import { watchCluster } from './watch-cluster.js';
 
@@ -49,6 +50,7 @@ export class Scheduler {
   readonly #waitingPods: WaitingPods;
   readonly #pods: Informer<Pod>;
   readonly #nodes: Informer<Node>;
+  readonly #storage: Storage;
   /** What runs beside the loop; awaited before `run` resolves. */
   readonly #background = new Set<Promise<void>>();
   #metrics: SchedulerMetrics = noMetrics;
@@ -61,6 +63,7 @@ export class Scheduler {
     this.#schedulerName = options.schedulerName ?? 'default-scheduler';
     this.#pods = informers.informer(pods);
     this.#nodes = informers.informer(nodes);
+    this.#storage = new Storage(options);
     this.#snapshot = new ClusterSnapshot(clock);
     this.#waitingPods = new WaitingPods(clock);
     this.#framework = new Framework(
@@ -69,6 +72,7 @@ export class Scheduler {
         allowWaitingPod: (uid, plugin) => {
           this.#waitingPods.allow(uid, plugin);
         },
+        storage: this.#storage,
       }),
     );
     this.#queue = new SchedulingQueue({
@@ -83,7 +87,7 @@ export class Scheduler {
   }
 
   get synced(): boolean {
-    return this.#pods.synced && this.#nodes.synced;
+    return this.#pods.synced && this.#nodes.synced && this.#storage.synced;
   }
 
   /** For metrics: looked up when somebody asks. */
@@ -112,8 +116,15 @@ export class Scheduler {
       queue: this.#queue,
       schedulerName: this.#schedulerName,
     });
+    const unwatchStorage = this.#storage.watch((event) => {
+      this.#queue.onEvent(event);
+    });
     try {
-      await Promise.all([this.#nodes.whenSynced(signal), this.#pods.whenSynced(signal)]);
+      await Promise.all([
+        this.#nodes.whenSynced(signal),
+        this.#pods.whenSynced(signal),
+        this.#storage.whenSynced(signal),
+      ]);
       for (;;) {
         const taken = await this.#queue.take();
         if (taken === undefined) break;
@@ -122,12 +133,14 @@ export class Scheduler {
           this.#serverIsAway = false;
         }
         this.#attempt(taken, signal);
-        if (this.#background.size >= concurrentBindings) await Promise.race(this.#background);
+        const busy = this.#background.size - this.#storage.waiting;
+        if (busy >= concurrentBindings) await Promise.race(this.#background);
       }
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
       unwatch();
+      unwatchStorage();
       close();
       signal.removeEventListener('abort', close);
       await Promise.all(this.#background);

@@ -1,5 +1,6 @@
 /** Changes of the cluster that may turn a Pod's rejection into an acceptance. */
-import type { Node, Pod } from '../../api/generated/core-v1.js';
+import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.js';
+import type { StorageClass } from '../../api/generated/storage-v1.js';
 
 export type ClusterEvent =
   | { readonly type: 'node-added'; readonly node: Node }
@@ -10,7 +11,11 @@ export type ClusterEvent =
   /** A Pod on a node was deleted or has ended: its resources and ports are free. */
   | { readonly type: 'pod-gone'; readonly pod: Pod }
   /** Labels or requests of a Pod on a node changed. */
-  | { readonly type: 'pod-updated'; readonly before: Pod; readonly pod: Pod };
+  | { readonly type: 'pod-updated'; readonly before: Pod; readonly pod: Pod }
+  /** Made, changed or deleted. */
+  | { readonly type: 'claim-changed'; readonly claim: PersistentVolumeClaim }
+  | { readonly type: 'volume-changed'; readonly volume: PersistentVolume }
+  | { readonly type: 'storage-class-changed'; readonly storageClass: StorageClass };
 
 /**
  * Which changes a plugin wants to look at again after it has rejected a Pod. Without `mayHelp` every such change

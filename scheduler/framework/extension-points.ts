@@ -14,6 +14,7 @@ import type { CycleState } from './cycle-state.js';
 import type { EventInterest } from './cluster-event.js';
 import type { NodeInfo } from './node-info.js';
 import type { PodInfo } from './pod-info.js';
+import type { StorageView } from './storage-view.js';
 import type { Skip, Success, Unschedulable, Verdict, Wait } from './verdict.js';
 
 /** Scores of a plugin lie between 0 and this once they are normalized. */
@@ -162,6 +163,7 @@ export interface PluginHandle {
   bindPod(pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<void>;
   /** Lets a Pod go on that the named plugin answered `wait` for. Unknown Pods are ignored: their time was up. */
   allowWaitingPod(uid: string, plugin: string): void;
+  readonly storage: StorageView;
 }
 
 export type PluginFactory = (handle: PluginHandle) => SchedulerPlugin;

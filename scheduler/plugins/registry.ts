@@ -15,6 +15,8 @@ import { nodeUnschedulable } from './node-unschedulable.js';
 import { prioritySort } from './priority-sort.js';
 import { schedulingGates } from './scheduling-gates.js';
 import { taintToleration } from './taint-toleration.js';
+import { volumeBinding } from './volume-binding.js';
+import { volumeRestrictions } from './volume-restrictions.js';
 
 export const defaultProfile: readonly { readonly create: PluginFactory; readonly weight: number }[] = [
   { create: schedulingGates, weight: 0 },
@@ -26,6 +28,8 @@ export const defaultProfile: readonly { readonly create: PluginFactory; readonly
   { create: nodePorts, weight: 0 },
   { create: nodeResourcesFit, weight: 1 },
   { create: nodeResourcesBalancedAllocation, weight: 1 },
+  { create: volumeRestrictions, weight: 0 },
+  { create: volumeBinding, weight: 0 },
   { create: imageLocality, weight: 1 },
   { create: defaultBinder, weight: 0 },
 ];

@@ -17,6 +17,10 @@ import { toPodInfo } from '../../scheduler/framework/pod-info.js';
 import type { PodInfo } from '../../scheduler/framework/pod-info.js';
 import { deepFreeze } from '../support/deep-freeze.js';
 import { makeNode, makePod } from '../support/scheduling-objects.js';
+import { MemoryStorage } from '../support/memory-storage.js';
+import { makeClaim, makeClass, makeVolume } from '../support/storage-objects.js';
+import type { PersistentVolumeAccessMode } from '../../api/generated/core-v1.js';
+import type { StorageView } from '../../scheduler/framework/storage-view.js';
 
 /** A handle that remembers what a plugin asked for. */
 export interface RecordingHandle extends PluginHandle {
@@ -32,6 +36,7 @@ export function recordingHandle(): RecordingHandle {
       return Promise.resolve();
     },
     allowWaitingPod: () => undefined,
+    storage: sampleStorage(),
   };
 }
 
@@ -174,6 +179,26 @@ async function checkBinding(t: Test, create: PluginFactory): Promise<void> {
   }
 }
 
+function sampleStorage(): StorageView {
+  const bound = { 'pv.kubernetes.io/bind-completed': 'yes' };
+  const nodeAffinity = {
+    required: {
+      nodeSelectorTerms: [{ matchExpressions: [{ key: 'gpu', operator: 'In' as const, values: ['yes'] }] }],
+    },
+  };
+  const accessModes: PersistentVolumeAccessMode[] = ['ReadWriteOncePod'];
+  const objects = [
+    makeVolume('there', { spec: { nodeAffinity } }),
+    makeVolume('free', { spec: { storageClassName: 'later' } }),
+    makeClaim('bound', { spec: { volumeName: 'there' }, annotations: bound }),
+    makeClaim('alone', { spec: { volumeName: 'there', accessModes }, annotations: bound }),
+    makeClaim('later', { spec: { storageClassName: 'later' } }),
+    makeClaim('unbound'),
+    makeClass('later', { volumeBindingMode: 'WaitForFirstConsumer' }),
+  ];
+  return new MemoryStorage(objects.map(deepFreeze));
+}
+
 function samplePods(): readonly PodInfo[] {
   const gpu = { key: 'gpu', operator: 'In' as const, values: ['yes'] };
   return [
@@ -187,6 +212,12 @@ function samplePods(): readonly PodInfo[] {
     makePod({ name: 'important', spec: { priority: 1000 } }),
     makePod({ name: 'picky', spec: { nodeSelector: { gpu: 'yes' } } }),
     makePod({ name: 'named', spec: { nodeName: 'small' } }),
+    ...['bound', 'alone', 'later', 'unbound', 'none'].map((claimName) =>
+      makePod({
+        name: `claims-${claimName}`,
+        spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }] },
+      }),
+    ),
     makePod({
       name: 'affine',
       spec: {
