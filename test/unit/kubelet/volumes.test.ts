@@ -19,12 +19,7 @@ import { requireImageVolumes } from '../../../kubelet/volumes/object-lookup.js';
 import { wantedSubPath } from '../../../kubelet/volumes/sub-path.js';
 import { Turns } from '../../../kubelet/volumes/turns.js';
 import { belongsToGroup, groupMode } from '../../../kubelet/volumes/volume-ownership.js';
-import {
-  checkClaim,
-  specOfClaim,
-  specOfVolume,
-  volumeUses,
-} from '../../../kubelet/volumes/volume-spec.js';
+import { checkClaim, specOfClaim, specOfVolume, volumeUses } from '../../../kubelet/volumes/volume-spec.js';
 
 const metadata = { resourceVersion: '1', creationTimestamp: '' };
 
