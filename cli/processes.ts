@@ -108,6 +108,9 @@ function kubeletFlags(layout: Layout): string[] {
     bridge: settings.bridge,
     'cgroup-driver': 'cgroupfs',
     'cgroup-root': podCgroupRoot,
+    // As other small clusters do: a laptop's disk is rarely emptier, and images that were loaded by hand cannot be pulled.
+    'eviction-hard': 'memory.available<100Mi,nodefs.available<5%,nodefs.inodesFree<5%,imagefs.available<5%',
+    'image-gc-high-threshold': '100',
   });
 }
 

@@ -23,6 +23,11 @@ import { UserNamespaces } from './containers/user-namespaces.js';
 import type { ContainerRuntime, RuntimeVersion } from './cri/runtime.js';
 import { ImageManager, parallelPulls } from './images/image-manager.js';
 import { maxPodsOf, nodeAllocatable } from './node/node-resources.js';
+import type { Measurer } from './eviction/measure.js';
+import { createNodeCare } from './node-care.js';
+import type { NodeCare } from './node-care.js';
+import { shutdownPeriods } from './shutdown/plan-shutdown.js';
+import { shutDownNode } from './shutdown/shut-down-node.js';
 import { readMachineFacts } from './node/machine-facts.js';
 import type { MachineFacts } from './node/machine-facts.js';
 import { LogRotator } from './logs/log-rotator.js';
@@ -72,6 +77,11 @@ export interface KubeletParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Registry;
+  /** Asked when the kubelet is told to end; false when absent. */
+  readonly isMachineGoingDown?: () => Promise<boolean>;
+  /** How the node and its Pods are measured, and how often; the machine, every 10 seconds when absent. */
+  readonly measurer?: Measurer;
+  readonly evictionIntervalMs?: number;
 }
 
 /** How often what was left behind is looked for, once the Pods are known. */
@@ -90,7 +100,7 @@ export async function runKubelet(
   const version = await waitForRuntime(parts, signal);
   if (version === undefined) return;
   const stop = new AbortController();
-  const running = AbortSignal.any([signal, stop.signal]);
+  const running = stop.signal;
   // Every Pod's worker listens: many of them are no leak.
   setMaxListeners(0, running);
   const podInformer = informers.informer(pods, { fieldSelector: `spec.nodeName=${settings.nodeName}` });
@@ -110,13 +120,15 @@ export async function runKubelet(
     clock,
     log,
   });
+  // Who is let in depends on what is made after the workers.
+  const state: { care?: NodeCare; shuttingDown: boolean } = { shuttingDown: false };
   const admit = createAdmission({
     ...settings,
     node: nodeInformer,
     machine,
     features: await runtime.features(signal),
-    pressures: () => [],
-    shuttingDown: () => false,
+    pressures: () => state.care?.eviction.pressures() ?? [],
+    shuttingDown: () => state.shuttingDown,
   });
   const assembled = assemble(
     settings,
@@ -144,11 +156,38 @@ export async function runKubelet(
     nodeIp: settings.nodeIp,
     port: server.port,
     configuration: settings.configuration,
-    rootDir: settings.rootDir,
     network: settings.network,
+    pressures: () => care.eviction.pressures(),
+    shuttingDown: () => state.shuttingDown,
     clock,
     log,
   });
+  const care = createNodeCare({
+    ...settings,
+    ...parts,
+    machine,
+    node: nodeInformer,
+    services: podServices,
+    workers,
+    onPressure: () => {
+      agent.lookAgain();
+    },
+  });
+  state.care = care;
+  const shutDown = async (): Promise<void> => {
+    const periods = shutdownPeriods(settings.configuration);
+    if (periods.length === 0 || (await parts.isMachineGoingDown?.()) !== true) return;
+    state.shuttingDown = true;
+    agent.lookAgain();
+    await shutDownNode({
+      periods,
+      activePods: () => workers.activePods(),
+      endPod: (uid, order) => workers.end(uid, order),
+      clock,
+      log,
+    });
+  };
+  const left = leaveAfter(signal, shutDown, stop, log);
   await prepareCgroups(settings.configuration, machine, parts.cgroups);
   // What runs already is known before the first Pod is looked at, or it would be started twice.
   await relistUntilDone(podServices.runtimeState, parts, running);
@@ -170,11 +209,13 @@ export async function runKubelet(
     mirrors.run(running),
     knownServices.run(running),
     followSources(sources, workers, parts, running),
+    care.run(running),
   ];
   try {
     await Promise.all(tasks);
   } finally {
     stop.abort();
+    left();
     await Promise.allSettled(tasks);
     await workers.stopped();
     await podServices.checkpoints.flush();
@@ -184,6 +225,29 @@ export async function runKubelet(
     await podServices.statuses.idle();
     await server.close();
   }
+}
+
+/** When the signal aborts, first what must be done while all still runs, then the end. The answer ends the waiting. */
+function leaveAfter(
+  signal: AbortSignal,
+  before: () => Promise<void>,
+  stop: AbortController,
+  log: Logger,
+): () => void {
+  const leave = (): void => {
+    before()
+      .catch((error: unknown) => {
+        log.error('the node could not be shut down in order', { err: error });
+      })
+      .finally(() => {
+        stop.abort();
+      });
+  };
+  if (signal.aborted) leave();
+  else signal.addEventListener('abort', leave, { once: true });
+  return () => {
+    signal.removeEventListener('abort', leave);
+  };
 }
 
 interface AssemblyParts {

@@ -13,6 +13,7 @@ import { configurationOf, declareFlags, settingsOf } from './flags.js';
 import type { KubeletFlags } from './flags.js';
 import { checkMachine } from './config/check-machine.js';
 import { runKubelet } from './kubelet.js';
+import { isMachineGoingDown } from './shutdown/system-state.js';
 import { openGate } from './startup/gate.js';
 import { systemMounter } from './volumes/mounter.js';
 
@@ -58,6 +59,7 @@ async function run(flags: KubeletFlags, { log, signal, metrics }: ComponentConte
       clock: systemClock,
       log,
       metrics,
+      isMachineGoingDown,
     };
     background.push(runKubelet(settings, parts, until), informers.run(until), broadcaster.run(until));
     await Promise.all(background);

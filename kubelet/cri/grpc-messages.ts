@@ -84,6 +84,7 @@ export function readContainer(message: Message): cri.RuntimeContainer {
     sandboxId: readString(message['podSandboxId']),
     metadata: readContainerMetadata(message['metadata']),
     imageRef: readString(message['imageRef']),
+    imageId: readString(message['imageId']),
     state: readContainerState(message['state']),
     createdAtMs: readTime(message['createdAt']),
     labels: readMap(message['labels']),
@@ -127,10 +128,25 @@ export function readImage(message: Message): cri.RuntimeImage {
   };
 }
 
+/** containerd tells its configuration to whoever asks for details; other runtimes need not. */
+function readSandboxImage(config: string | undefined): string | undefined {
+  if (config === undefined) return undefined;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(config);
+  } catch {
+    // Details are for people: a runtime may write them as it likes.
+    return undefined;
+  }
+  const image = (parsed as { readonly sandboxImage?: unknown } | null)?.sandboxImage;
+  return typeof image === 'string' && image !== '' ? image : undefined;
+}
+
 export function readFeatures(message: Message): cri.RuntimeFeatures {
   const features = message['features'] as Message | null | undefined;
   return {
     supplementalGroupsPolicy: features?.['supplementalGroupsPolicy'] === true,
+    sandboxImage: readSandboxImage(readMap(message['info'])['config']),
     handlers: readList(message['runtimeHandlers']).map((handler) => {
       const can = handler['features'] as Message | null | undefined;
       return {

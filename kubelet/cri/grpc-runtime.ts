@@ -77,7 +77,7 @@ export class GrpcRuntime implements cri.ContainerRuntime {
   }
 
   async features(signal?: AbortSignal): Promise<cri.RuntimeFeatures> {
-    return readFeatures(await this.#call('Status', { verbose: false }, deadlines.inspect, signal));
+    return readFeatures(await this.#call('Status', { verbose: true }, deadlines.inspect, signal));
   }
 
   async runPodSandbox(config: cri.PodSandboxConfig, signal?: AbortSignal): Promise<string> {

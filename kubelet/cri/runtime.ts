@@ -217,6 +217,8 @@ export interface RuntimeCondition {
 export interface RuntimeFeatures {
   /** `supplementalGroupsPolicy: Strict`. */
   readonly supplementalGroupsPolicy: boolean;
+  /** The image that sandboxes are made of, where the runtime tells it. */
+  readonly sandboxImage?: string | undefined;
   /** Ways to run containers, by the name that a RuntimeClass uses; the default one has the name ''. */
   readonly handlers: readonly {
     readonly name: string;
@@ -249,6 +251,8 @@ export interface RuntimeContainer {
   readonly sandboxId: string;
   readonly metadata: ContainerConfig['metadata'];
   readonly imageRef: string;
+  /** The image's ID, where the runtime tells it beside the reference. */
+  readonly imageId?: string;
   readonly state: ContainerState;
   readonly createdAtMs: number;
   readonly labels: Readonly<Record<string, string>>;

@@ -2,29 +2,21 @@
 import type { ContainerImage, NodeCondition, NodeStatus } from '../../api/generated/core-v1.js';
 import { findCondition } from '../../api/pod-helpers.js';
 import type { RuntimeCondition, RuntimeFeatures, RuntimeImage, RuntimeVersion } from '../cri/runtime.js';
-import type { MachineFacts, Pressure } from './machine-facts.js';
+import type { Pressure } from '../eviction/signals.js';
+import type { MachineFacts } from './machine-facts.js';
 import { nodeAllocatable, nodeCapacity } from './node-resources.js';
 import type { CapacityInput } from './node-resources.js';
-
-const mebibyte = 1024 * 1024;
-/** Kept free for the node itself. */
-export const memoryReserveBytes = 100 * mebibyte;
-/** Less free storage than this, or than 5 % where that is less, is pressure. */
-const storageReserveBytes = 1024 * mebibyte;
-
-function storageReserve(totalBytes: number): number {
-  return Math.min(storageReserveBytes, totalBytes * 0.05);
-}
 
 export interface NodeStatusInput extends CapacityInput {
   readonly machine: MachineFacts;
   readonly nodeName: string;
   readonly nodeIp: string;
   readonly port: number;
-  readonly pressure: Pressure;
+  /** Those that hold now. */
+  readonly pressures: readonly Pressure[];
   readonly version: RuntimeVersion;
-  /** What the runtime reports, or why it cannot. */
-  readonly runtime: readonly RuntimeCondition[] | { readonly unreachable: string };
+  /** Why containers cannot be run; undefined: the node is ready. */
+  readonly problem: string | undefined;
   readonly images: readonly RuntimeImage[];
   /** The status names so many images at most, the largest; -1: all. */
   readonly maxImages: number;
@@ -75,24 +67,21 @@ function describeImages(images: readonly RuntimeImage[], maxImages: number): Con
 }
 
 function computeConditions(input: NodeStatusInput): NodeCondition[] {
-  const { pressure } = input;
-  const lowMemory = pressure.memoryAvailableBytes < memoryReserveBytes;
-  const lowStorage = pressure.storageAvailableBytes < storageReserve(pressure.storageBytes);
-  const lowProcesses = pressure.processes > pressure.maxProcesses * 0.95;
-  const runtimeProblem = problemOf(input.runtime);
+  const isShort = (pressure: Pressure): boolean => input.pressures.includes(pressure);
+  const { problem } = input;
   const verdicts: Omit<NodeCondition, 'lastHeartbeatTime' | 'lastTransitionTime'>[] = [
-    lowMemory
+    isShort('MemoryPressure')
       ? truth('MemoryPressure', 'KubeletHasInsufficientMemory', 'kubelet has insufficient memory available')
       : falsehood('MemoryPressure', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
-    lowStorage
+    isShort('DiskPressure')
       ? truth('DiskPressure', 'KubeletHasDiskPressure', 'kubelet has disk pressure')
       : falsehood('DiskPressure', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
-    lowProcesses
+    isShort('PIDPressure')
       ? truth('PIDPressure', 'KubeletHasInsufficientPID', 'kubelet has insufficient PID available')
       : falsehood('PIDPressure', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
-    runtimeProblem === undefined
+    problem === undefined
       ? truth('Ready', 'KubeletReady', 'kubelet is posting ready status')
-      : falsehood('Ready', 'KubeletNotReady', runtimeProblem),
+      : falsehood('Ready', 'KubeletNotReady', problem),
   ];
   return verdicts.map((verdict) => {
     const before = findCondition(input.previous, verdict.type);
@@ -113,8 +102,11 @@ function falsehood(type: string, reason: string, message: string): NodeCondition
   return { type, status: 'False', reason, message };
 }
 
+/** What the runtime reports, or why it cannot. */
+export type RuntimeReport = readonly RuntimeCondition[] | { readonly unreachable: string };
+
 /** Undefined when containers can be run. */
-export function problemOf(runtime: NodeStatusInput['runtime']): string | undefined {
+export function problemOf(runtime: RuntimeReport): string | undefined {
   if ('unreachable' in runtime) return `container runtime is down: ${runtime.unreachable}`;
   const failing: string[] = [];
   for (const type of ['RuntimeReady', 'NetworkReady']) {

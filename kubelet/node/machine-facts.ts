@@ -60,25 +60,24 @@ export async function readMachineFacts(rootDir: string): Promise<MachineFacts> {
   };
 }
 
-export interface Pressure {
+/** What is in use on this machine now, whoever uses it. */
+export interface MachineUsage {
+  readonly memoryBytes: number;
+  /** Free, or held by files that nobody has used for a while: what Kubernetes counts as available. */
   readonly memoryAvailableBytes: number;
-  readonly storageAvailableBytes: number;
-  readonly storageBytes: number;
   readonly processes: number;
   readonly maxProcesses: number;
 }
 
-export async function readPressure(rootDir: string): Promise<Pressure> {
-  const [memory, storage, load, maxProcesses] = await Promise.all([
+export async function readMachineUsage(): Promise<MachineUsage> {
+  const [memory, load, maxProcesses] = await Promise.all([
     readMemory(),
-    statfs(rootDir),
     readFile('/proc/loadavg', 'utf8'),
     readMaxProcesses(),
   ]);
   return {
+    memoryBytes: memory.totalBytes,
     memoryAvailableBytes: memory.availableBytes,
-    storageAvailableBytes: storage.bavail * storage.bsize,
-    storageBytes: storage.blocks * storage.bsize,
     processes: Number(/\/(\d+) /.exec(load)?.[1] ?? 0),
     maxProcesses,
   };
@@ -109,7 +108,8 @@ async function readMemory(): Promise<{ totalBytes: number; availableBytes: numbe
   const text = await readFile('/proc/meminfo', 'utf8');
   const kibibytes = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0);
-  return { totalBytes: kibibytes('MemTotal') * 1024, availableBytes: kibibytes('MemAvailable') * 1024 };
+  const available = kibibytes('MemFree') + kibibytes('Inactive\\(file\\)');
+  return { totalBytes: kibibytes('MemTotal') * 1024, availableBytes: available * 1024 };
 }
 
 /** The first of these files that can be read, trimmed; '' where none can. */

@@ -16,10 +16,10 @@ import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import { isAborted } from '../../client/is-aborted.js';
 import type { KubeletConfiguration } from '../config/kubelet-configuration.js';
+import type { Pressure } from '../eviction/signals.js';
 import type { ContainerRuntime, RuntimeFeatures, RuntimeImage, RuntimeVersion } from '../cri/runtime.js';
 import { computeNodeStatus, isBriefSilence, problemOf } from './compute-node-status.js';
-import type { NodeStatusInput } from './compute-node-status.js';
-import { readPressure } from './machine-facts.js';
+import type { RuntimeReport } from './compute-node-status.js';
 import type { MachineFacts } from './machine-facts.js';
 import { writeNetworkConfig } from './network-config.js';
 import type { NetworkConfigOptions } from './network-config.js';
@@ -36,7 +36,10 @@ export interface NodeAgentOptions {
   readonly nodeIp: string;
   readonly port: number;
   readonly configuration: KubeletConfiguration;
-  readonly rootDir: string;
+  /** The kinds of pressure that the node is under now. */
+  readonly pressures: () => readonly Pressure[];
+  /** The machine is going down. */
+  readonly shuttingDown: () => boolean;
   readonly network: NetworkConfigOptions;
   readonly clock: Clock;
   readonly log: Logger;
@@ -110,6 +113,11 @@ export class NodeAgent {
     }
     unsubscribe();
     await heartbeat;
+  }
+
+  /** Something changed that the status tells. */
+  lookAgain(): void {
+    this.#wake?.();
   }
 
   async #heartbeat(signal: AbortSignal): Promise<void> {
@@ -195,16 +203,16 @@ export class NodeAgent {
   }
 
   async #compute(withImages = false): Promise<{ status: NodeStatus; ready: boolean }> {
-    const { runtime, clock, rootDir, configuration } = this.#options;
-    const [conditions, pressure] = await Promise.all([this.#askRuntime(), readPressure(rootDir)]);
-    const problem = problemOf(conditions);
+    const { runtime, clock, configuration, pressures, shuttingDown } = this.#options;
+    const conditions = await this.#askRuntime();
+    const problem = shuttingDown() ? 'node is shutting down' : problemOf(conditions);
     if (withImages && problem === undefined)
       [this.#images, this.#features] = await Promise.all([runtime.listImages(), runtime.features()]);
     const status = computeNodeStatus({
       ...this.#options,
       maxImages: configuration.nodeStatusMaxImages,
-      pressure,
-      runtime: conditions,
+      pressures: pressures(),
+      problem,
       images: this.#images,
       features: this.#features,
       previous: this.#written?.conditions,
@@ -213,7 +221,7 @@ export class NodeAgent {
     return { status, ready: problem === undefined };
   }
 
-  async #askRuntime(): Promise<NodeStatusInput['runtime']> {
+  async #askRuntime(): Promise<RuntimeReport> {
     try {
       const conditions = await this.#options.runtime.status();
       this.#silentSinceMs = undefined;

@@ -5,6 +5,7 @@
  * however many come while it works, it looks once more. A deletion breaks off what it is doing and makes it end the
  * Pod. When the kubelet stops, the worker just leaves: containers run on, and the next kubelet finds them.
  */
+import { rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Pod } from '../../api/generated/core-v1.js';
 import { isStatusError } from '../../api/status-error.js';
@@ -203,10 +204,27 @@ export class PodWorker {
       this.#holdUntilMs = failure.retryAtMs ?? clock.now() + this.#retries.next('sync');
       this.#wakeAt(this.#holdUntilMs);
     } else if (clock.now() >= this.#holdUntilMs) this.#retries.reset('sync');
-    if (actions.finished && !hasWork(actions)) this.#resolveOrder();
+    if (actions.finished && failure === undefined && this.#order !== undefined)
+      await this.#fulfilOrder(this.#order);
     if (actions.wakeAtMs !== undefined) this.#wakeAt(actions.wakeAtMs);
     if (!actions.finished) await this.#refreshVolumes(runtime, signal);
     await removeDeadContainers(this.#services, this.#pod, runtime);
+  }
+
+  /** All of it has ended. What it wrote goes at once where the room is needed; its status stays. */
+  async #fulfilOrder({ freesDisk = false }: EndOrder): Promise<void> {
+    const { statuses, runtime, runtimeState, volumes, folders } = this.#services;
+    const { uid } = this.#pod.metadata;
+    if (freesDisk) {
+      const left = await runtimeState.inspect(this.#known());
+      // What is removed here may be the only source of a state that is not published yet.
+      await statuses.flush(uid);
+      await Promise.all(left.sandboxes.map(({ id }) => runtime.removePodSandbox(id)));
+      await Promise.all(left.containers.map(({ id }) => runtime.removeContainer(id)));
+      await volumes.tearDown(uid);
+      await rm(folders.logs(this.#pod), { recursive: true, force: true });
+    }
+    this.#resolveOrder();
   }
 
   #decide(runtime: PodRuntime): PodActions {

@@ -147,7 +147,16 @@ export class PodWorkers {
     }
   }
 
-  /** Folders of Pods that are neither wanted nor in the runtime. */
+  async #removeCgroup(uid: string): Promise<void> {
+    try {
+      await this.#services.cgroups.remove(uid);
+    } catch (error) {
+      // Something runs in it: another kubelet with the same root would have made it.
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+    }
+  }
+
+  /** Folders and cgroups of Pods that are neither wanted nor in the runtime. */
   async #removeFolders(): Promise<void> {
     const { folders, volumes, cgroups, runtimeState, log } = this.#services;
     const alive = new Set([...this.#workers.keys(), ...runtimeState.knownPods().map(({ uid }) => uid)]);
@@ -157,6 +166,8 @@ export class PodWorkers {
       await volumes.tearDown(uid);
       await cgroups.remove(uid);
     }
+    for (const uid of await cgroups.list())
+      if (!alive.has(uid) && !this.#workers.has(uid)) await this.#removeCgroup(uid);
     for (const name of await listFolder(folders.allLogs)) {
       const uid = name.slice(name.lastIndexOf('_') + 1);
       if (!alive.has(uid) && !this.#workers.has(uid))

@@ -21,7 +21,13 @@ async function testResources(): Promise<void> {
   const containerd = await startContainerd();
   const runtime = new GrpcRuntime(containerd.endpoint);
   const cgroups = createCgroupManager({ root: containerd.cgroupRoot });
-  const node = new TestNode({ runtime, cgroups, mounter: systemMounter, logLevel: 'error' });
+  const node = new TestNode({
+    runtime,
+    cgroups,
+    mounter: systemMounter,
+    logLevel: 'error',
+    configuration: { evictionHard: { 'memory.available': '100Mi' } },
+  });
   t.teardown(async () => {
     await node.remove();
     runtime.close();

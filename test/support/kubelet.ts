@@ -17,6 +17,7 @@ import type { LogLevel } from '../../common/log.js';
 import { decodeConfiguration } from '../../kubelet/config/decode-configuration.js';
 import type { CgroupManager } from '../../kubelet/containers/cgroups.js';
 import type { ContainerRuntime } from '../../kubelet/cri/runtime.js';
+import type { Measurer } from '../../kubelet/eviction/measure.js';
 import { runKubelet } from '../../kubelet/kubelet.js';
 import type { KubeletParts } from '../../kubelet/kubelet.js';
 import { openGate } from '../../kubelet/startup/gate.js';
@@ -37,6 +38,9 @@ export interface TestKubeletOptions {
   readonly logLevel?: LogLevel;
   /** Keys of KubeletConfiguration as in a file. */
   readonly configuration?: Readonly<Record<string, unknown>>;
+  readonly measurer?: Measurer;
+  readonly evictionIntervalMs?: number;
+  readonly isMachineGoingDown?: () => Promise<boolean>;
 }
 
 /** Remembers mounts, makes none. */
@@ -120,7 +124,12 @@ export class TestNode {
       network: { confDir: join(this.folder, 'cni'), dataDir: join(this.folder, 'ipam'), bridge: 'knarr0' },
       certificates: { cert: server.certificate, key: server.privateKey, clientCa: this.pki.authority },
       configuration: {
-        ...decodeConfiguration(this.#options.configuration ?? {}).configuration,
+        // How full the disk of the test's machine is must not matter.
+        ...decodeConfiguration({
+          evictionHard: {},
+          imageGCHighThresholdPercent: 100,
+          ...this.#options.configuration,
+        }).configuration,
         ...{ address: '127.0.0.1', port: 0, podLogsDir: this.podLogsDir },
       },
     };
@@ -135,6 +144,13 @@ export class TestNode {
       clock: systemClock,
       log,
       metrics: new Registry(),
+      ...(this.#options.measurer === undefined ? {} : { measurer: this.#options.measurer }),
+      ...(this.#options.evictionIntervalMs === undefined
+        ? {}
+        : { evictionIntervalMs: this.#options.evictionIntervalMs }),
+      ...(this.#options.isMachineGoingDown === undefined
+        ? {}
+        : { isMachineGoingDown: this.#options.isMachineGoingDown }),
     };
     const work = Promise.all([
       runKubelet(settings, parts, abort.signal, serving),

@@ -223,15 +223,12 @@ export const nodeKeys = {
   }),
   shutdownGracePeriod: duration('0s', {
     about: 'How long a shutdown of the machine waits for pods in all; 0: it does not.',
-    support: refused('graceful node shutdown is not there yet'),
   }),
   shutdownGracePeriodCriticalPods: duration('0s', {
     about: 'The part of shutdownGracePeriod that is kept for critical pods.',
-    support: refused('graceful node shutdown is not there yet'),
   }),
   shutdownGracePeriodByPodPriority: list([], shutdownPeriod(), {
     about: 'The grace of pods from a priority on up to the next one; instead of the two above.',
-    support: refused('graceful node shutdown is not there yet'),
   }),
 };
 

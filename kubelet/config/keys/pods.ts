@@ -17,8 +17,6 @@ import {
   map,
 } from '../field.js';
 
-const noImageCollection = refused('images are not collected yet');
-
 export const podKeys = {
   staticPodPath: path('', {
     about: 'A folder of manifests, or one manifest, that run without an apiserver; empty: none.',
@@ -180,11 +178,9 @@ export const podKeys = {
   imageMinimumGCAge: duration('2m', {
     about: 'An unused image younger than this stays.',
     flag: 'minimum-image-ttl-duration',
-    support: noImageCollection,
   }),
   imageMaximumGCAge: duration('0s', {
     about: 'An image unused for longer than this is removed; 0: it is not.',
-    support: noImageCollection,
   }),
   imageGCHighThresholdPercent: integer(
     85,
@@ -192,7 +188,6 @@ export const podKeys = {
     {
       about: 'Usage of the disk, in percent, at which unused images are removed.',
       flag: 'image-gc-high-threshold',
-      support: noImageCollection,
     },
   ),
   imageGCLowThresholdPercent: integer(
@@ -201,7 +196,6 @@ export const podKeys = {
     {
       about: 'Usage of the disk, in percent, down to which they are removed.',
       flag: 'image-gc-low-threshold',
-      support: noImageCollection,
     },
   ),
   memoryThrottlingFactor: factor(0.9, {

@@ -77,7 +77,6 @@ const reservation = {
   },
 };
 
-const noEviction = refused('eviction under pressure is not there yet');
 const noManagers = refused('CPUs and memory are not pinned to containers');
 
 export const resourceKeys = {
@@ -238,29 +237,24 @@ export const resourceKeys = {
         'Pods are evicted at once when less is left. Setting one switches the others off, see mergeDefaultEvictionSettings.',
       flag: 'eviction-hard',
       separator: '<',
-      support: noEviction,
     },
   ),
   evictionSoft: map({}, threshold, {
     about: 'Pods are evicted when less is left for longer than their grace.',
     flag: 'eviction-soft',
     separator: '<',
-    support: noEviction,
   }),
   evictionSoftGracePeriod: map({}, grace, {
     about: 'The grace of each soft threshold.',
     flag: 'eviction-soft-grace-period',
-    support: noEviction,
   }),
   evictionMinimumReclaim: map({}, threshold, {
     about: 'What an eviction must win back at least beyond the threshold.',
     flag: 'eviction-minimum-reclaim',
-    support: noEviction,
   }),
   evictionPressureTransitionPeriod: duration('5m', {
     about: 'How long a node shows pressure after it has ended.',
     flag: 'eviction-pressure-transition-period',
-    support: noEviction,
   }),
   evictionMaxPodGracePeriod: integer(
     0,
@@ -268,11 +262,9 @@ export const resourceKeys = {
     {
       about: 'The longest grace of a pod that a soft threshold evicts; seconds.',
       flag: 'eviction-max-pod-grace-period',
-      support: noEviction,
     },
   ),
   mergeDefaultEvictionSettings: boolean(false, {
     about: 'Signals that evictionHard does not name keep their defaults.',
-    support: noEviction,
   }),
 };
