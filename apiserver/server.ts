@@ -26,6 +26,7 @@ import { ensureDefaultServiceCidr, runDefaultServiceCidr } from './bootstrap/def
 import { runKubernetesService } from './bootstrap/kubernetes-service.js';
 import { repairServiceClaims, runServiceClaimRepair } from './bootstrap/repair-service-claims.js';
 import { ServerPresence } from './bootstrap/server-presence.js';
+import { untilStoreAnswers } from './bootstrap/until-store-answers.js';
 import { ensureNamespaces, ensurePriorityClasses } from './bootstrap/system-objects.js';
 import { followDefinitions } from './custom-resources/follow-definitions.js';
 import { Dispatcher } from './dispatch.js';
@@ -142,18 +143,19 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     const parts = createParts(options, registry, resources, clock, stopping.signal);
     await cache.whenReady(stopping.signal);
     const claims = { services: resources.of(services).storage, addressClaims, portClaims, clock, log };
-    await repairServiceClaims(claims, new Set());
+    await untilStoreAnswers(parts, () => repairServiceClaims(claims, new Set()));
     const serviceCidr = { range: options.serviceClusterIpRange, addressClaims };
-    await Promise.all([
-      ensureNamespaces(parts),
-      ensurePriorityClasses(parts),
-      ensureDefaultServiceCidr(parts, serviceCidr),
-    ]);
+    await untilStoreAnswers(parts, () =>
+      Promise.all([
+        ensureNamespaces(parts),
+        ensurePriorityClasses(parts),
+        ensureDefaultServiceCidr(parts, serviceCidr),
+      ]),
+    );
     const aggregator = new Aggregator(parts, options.proxyCertificate);
-    const custom = await followDefinitions(
-      parts,
-      { ...storage, schema: parts.schema, resources },
-      stopping.signal,
+    const dependencies = { ...storage, schema: parts.schema, resources };
+    const custom = await untilStoreAnswers(parts, () =>
+      followDefinitions(parts, dependencies, stopping.signal),
     );
     let listener: Listener | undefined = undefined as Listener | undefined;
     const flowControl = await startFlowControl(

@@ -1,6 +1,7 @@
 /** Puts the limiter together that the flags ask for. */
 import type { Registry } from 'prom-client';
 import { UsageError } from '../../common/usage-error.js';
+import { untilStoreAnswers } from '../bootstrap/until-store-answers.js';
 import { ensureFlowControlObjects, maintainFlowControlObjects } from '../bootstrap/flow-control-objects.js';
 import type { ServerParts } from '../handlers/context.js';
 import { createFlowControlMetrics } from './flow-control-metrics.js';
@@ -50,8 +51,10 @@ export async function startFlowControl(
   const metrics = createFlowControlMetrics(registry);
   const controller = new FlowController({ serverSeats, clock: parts.clock, metrics });
   const { stopping } = parts;
-  await ensureFlowControlObjects(parts);
-  await loadConfiguration(parts, controller, stopping);
+  await untilStoreAnswers(parts, async () => {
+    await ensureFlowControlObjects(parts);
+    await loadConfiguration(parts, controller, stopping);
+  });
   const running = Promise.all([
     controller.run(stopping),
     followConfiguration(parts, controller, stopping),
