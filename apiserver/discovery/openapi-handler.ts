@@ -57,7 +57,8 @@ export class OpenApiHandler {
     );
     const { OpenApiPublisher } = await import('../../api/openapi/publisher.js');
     const options = { schema: this.#schema, resources, custom, version: gitVersion };
-    return new OpenApiPublisher(options, await previous);
+    const { buildInThread } = await import('./openapi-thread.js');
+    return new OpenApiPublisher(options, await previous, buildInThread);
   }
 }
 

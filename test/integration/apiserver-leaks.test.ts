@@ -143,7 +143,10 @@ for (const [name, misbehave] of Object.entries(breaches)) {
     await until('no watch runs', async () => (await total('apiserver_longrunning_requests')) === 0);
     t.equal(await total('apiserver_longrunning_requests'), 0, 'no watch runs');
     // The question itself is the one that is under way.
-    await until('no request runs', async () => (await total('apiserver_current_inflight_requests')) <= 1);
+    await until(
+      'no request runs',
+      async () => (await total('apiserver_flowcontrol_current_executing_requests')) <= 1,
+    );
     await until(
       'seats are free',
       async () => (await total('apiserver_flowcontrol_current_executing_seats')) <= 1,

@@ -1,7 +1,7 @@
 /** Long YAML is read beside the event loop. */
-import { performance } from 'node:perf_hooks';
 import t from 'tap';
 import { parseYamlBody } from '../../../apiserver/http/body.js';
+import { parseYaml } from '../../../apiserver/http/parse-yaml.js';
 
 const line = 'key: a value of some length that is read\n';
 const long = (bytes: number): Buffer => {
@@ -9,16 +9,19 @@ const long = (bytes: number): Buffer => {
   return Buffer.from(Array.from({ length: count }, (_, index) => `k${index}${line}`).join(''));
 };
 
-void t.test('a long body does not keep the loop busy', async (t) => {
+void t.test('the loop turns while a long body is read', async (t) => {
   const bytes = long(600_000);
-  const before = performance.eventLoopUtilization();
+  let turns = 0;
+  let isRead = false;
+  const count = (): void => {
+    turns++;
+    if (!isRead) setImmediate(count);
+  };
+  setImmediate(count);
   const { value } = await parseYamlBody(bytes);
-  const { active } = performance.eventLoopUtilization(before);
-  const started = performance.now();
-  const direct = (await import('../../../apiserver/http/parse-yaml.js')).parseYaml(bytes);
-  const directMs = performance.now() - started;
-  t.strictSame(value, direct.value);
-  t.ok(active < directMs / 3, `${active} ms of the loop, where reading it there takes ${directMs} ms`);
+  isRead = true;
+  t.ok(turns > 10, `${turns} turns`);
+  t.strictSame(value, parseYaml(bytes).value);
 });
 
 void t.test('answers are those of a short body', async (t) => {
