@@ -38,6 +38,7 @@ import { MirrorPods } from './pods/mirror-pods.js';
 import { PodCheckpoints } from './pods/pod-checkpoints.js';
 import { PodSources } from './pods/pod-sources.js';
 import { ReferencedObjectCache } from './pods/referenced-object-cache.js';
+import { createRuntimeHandlers } from './pods/runtime-class.js';
 import { staticSources } from './pods/static-sources.js';
 import { ProbeManager } from './probes/probe-manager.js';
 import { readySandbox } from './runtime-state/pod-runtime.js';
@@ -307,6 +308,7 @@ function assemble(
     clock,
     signal,
     maxParallelPulls: parallelPulls(configuration),
+    secret: ({ metadata }, name) => objects.secrets.get(metadata.namespace, name, metadata.uid),
   });
   const volumes = new VolumeManager({
     plugins: volumePlugins,
@@ -348,6 +350,7 @@ function assemble(
     objects,
     tokens,
     services: knownServices,
+    runtimeHandlerOf: createRuntimeHandlers(client),
     dns: { servers: configuration.clusterDNS, domain: configuration.clusterDomain },
     probes,
     statuses: new StatusManager({

@@ -9,8 +9,16 @@ export interface ClusterDns {
   readonly domain: string;
 }
 
+/** The C library looks no further. */
+const maxServers = 3;
+const maxSearches = 32;
+
 export function dnsConfigFor(pod: Pod, cluster: ClusterDns, host: DnsConfig): DnsConfig {
-  const base = baseConfig(pod, cluster, host);
+  const { servers, searches, options } = merged(pod, baseConfig(pod, cluster, host));
+  return { servers: servers.slice(0, maxServers), searches: searches.slice(0, maxSearches), options };
+}
+
+function merged(pod: Pod, base: DnsConfig): DnsConfig {
   const own = pod.spec.dnsConfig;
   if (own === undefined) return base;
   const options = new Map(base.options.map((option) => [option.split(':')[0] ?? option, option]));

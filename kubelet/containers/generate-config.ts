@@ -11,7 +11,7 @@ import type {
   RuntimeImage,
 } from '../cri/runtime.js';
 import type { ContainerMounts } from '../volumes/container-mounts.js';
-import { podHostname } from './hosts-file.js';
+import { kernelHostname } from './hosts-file.js';
 import { annotations, containerHash, labels } from './names.js';
 import { containerResources } from './resources.js';
 import type { ResourcePolicy } from './resources.js';
@@ -24,6 +24,7 @@ export interface SandboxInput {
   readonly attempt: number;
   readonly logDirectory: string;
   readonly dns: DnsConfig;
+  readonly clusterDomain: string;
   readonly cgroupParent: string;
   readonly userNamespace: IdRange | undefined;
 }
@@ -34,7 +35,7 @@ export function generateSandboxConfig(input: SandboxInput): PodSandboxConfig {
   return {
     metadata: { name, namespace, uid, attempt: input.attempt },
     // In the node's network the node's own name is kept.
-    hostname: pod.spec.hostNetwork === true ? '' : podHostname(pod),
+    hostname: pod.spec.hostNetwork === true ? '' : kernelHostname(pod, input.clusterDomain),
     logDirectory: input.logDirectory,
     dnsConfig: input.dns,
     portMappings: portMappings(pod),

@@ -80,8 +80,12 @@ export class GrpcRuntime implements cri.ContainerRuntime {
     return readFeatures(await this.#call('Status', { verbose: true }, deadlines.inspect, signal));
   }
 
-  async runPodSandbox(config: cri.PodSandboxConfig, signal?: AbortSignal): Promise<string> {
-    const reply = await this.#call('RunPodSandbox', { config }, deadlines.create, signal);
+  async runPodSandbox(
+    config: cri.PodSandboxConfig,
+    signal?: AbortSignal,
+    runtimeHandler = '',
+  ): Promise<string> {
+    const reply = await this.#call('RunPodSandbox', { config, runtimeHandler }, deadlines.create, signal);
     return readString(reply['podSandboxId']);
   }
 

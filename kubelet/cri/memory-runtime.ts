@@ -115,8 +115,14 @@ export class MemoryRuntime implements cri.ContainerRuntime {
     return { supplementalGroupsPolicy: true, handlers: this.#options.handlers ?? [] };
   }
 
-  async runPodSandbox(config: cri.PodSandboxConfig): Promise<string> {
+  async runPodSandbox(
+    config: cri.PodSandboxConfig,
+    _signal?: AbortSignal,
+    runtimeHandler = '',
+  ): Promise<string> {
     this.#mayFail('runPodSandbox');
+    if (runtimeHandler !== '')
+      throw new CriError('failed', `no runtime for "${runtimeHandler}" is configured`);
     const { uid, attempt, namespace, name } = config.metadata;
     for (const other of this.#sandboxes.values()) {
       if (other.config.metadata.uid === uid && other.config.metadata.attempt === attempt) {

@@ -364,7 +364,7 @@ export interface ContainerRuntime {
   features(signal?: AbortSignal): Promise<RuntimeFeatures>;
 
   /** Creates and starts a sandbox, network included; answers its ID. */
-  runPodSandbox(config: PodSandboxConfig, signal?: AbortSignal): Promise<string>;
+  runPodSandbox(config: PodSandboxConfig, signal?: AbortSignal, runtimeHandler?: string): Promise<string>;
   /** Ends all containers of the sandbox and takes its network down. */
   stopPodSandbox(id: string, signal?: AbortSignal): Promise<void>;
   /** Removes the sandbox and its containers. */

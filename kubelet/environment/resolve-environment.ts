@@ -1,8 +1,17 @@
 /** A container's environment from its definition and the objects that it names. Pure. */
-import type { ConfigMap, Container, EnvVar, Pod, Secret, Service } from '../../api/generated/core-v1.js';
+import type {
+  ConfigMap,
+  Container,
+  EnvVar,
+  FileKeySelector,
+  Pod,
+  Secret,
+  Service,
+} from '../../api/generated/core-v1.js';
 import { expandVariables } from './expand-variables.js';
 import { fieldValue, resourceValue } from './downward-api.js';
 import type { PodFacts } from './downward-api.js';
+import { parseEnvFile } from './parse-env-file.js';
 import { serviceVariables } from './service-variables.js';
 
 /** The container cannot be made: something that it names is not there (CreateContainerConfigError). */
@@ -18,6 +27,12 @@ export interface EnvironmentInput {
   /** By name, in the Pod's namespace; those that the container refers to, as far as they exist. */
   readonly configMaps: ReadonlyMap<string, ConfigMap>;
   readonly secrets: ReadonlyMap<string, Secret>;
+  /** Texts of the files that `fileKeyRef` names, by {@link fileKey}; those that exist. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+export function fileKey({ volumeName, path }: Pick<FileKeySelector, 'volumeName' | 'path'>): string {
+  return `${volumeName}/${path}`;
 }
 
 /** Later ones win: Services, then `envFrom`, then `env`, which may refer to all before it. */
@@ -89,7 +104,29 @@ function variableValue(
     const text = encoded === undefined ? undefined : decodeBase64(encoded);
     return required('secret', object, key, optional, found, text, input.pod);
   }
+  if (valueFrom.fileKeyRef !== undefined) return valueInFile(input, valueFrom.fileKeyRef);
   throw new ConfigurationError(`the source of the variable ${name} is not supported by this kubelet`);
+}
+
+function valueInFile({ files }: EnvironmentInput, selector: FileKeySelector): string | undefined {
+  const { volumeName, path, key, optional } = selector;
+  const where = `file "${path}" of volume "${volumeName}"`;
+  const text = files.get(fileKey(selector));
+  if (text === undefined) {
+    if (optional === true) return undefined;
+    throw new ConfigurationError(`environment ${where} not found`);
+  }
+  let value: string | undefined;
+  try {
+    value = parseEnvFile(text).get(key);
+  } catch (error) {
+    throw new ConfigurationError(`environment ${where}: ${error instanceof Error ? error.message : ''}`, {
+      cause: error,
+    });
+  }
+  if (value === undefined && optional !== true)
+    throw new ConfigurationError(`environment variable key "${key}" not found in ${where}`);
+  return value;
 }
 
 function required(

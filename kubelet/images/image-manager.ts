@@ -5,16 +5,17 @@
  * pull is not repeated before its backoff is over (10 s, doubled up to 5 minutes, per Pod and image). What is present
  * is remembered for a short time, so that a storm of starts does not ask for each container.
  */
-import type { Container, Pod } from '../../api/generated/core-v1.js';
+import type { Container, Pod, Secret } from '../../api/generated/core-v1.js';
 import type { EventRecorder } from '../../client/types.js';
 import { backoffDelayMs } from '../../common/backoff.js';
 import type { Clock } from '../../common/clock.js';
 import type { KubeletConfiguration } from '../config/kubelet-configuration.js';
 import { isCriError } from '../cri/runtime.js';
 import { unlessAborted } from '../sync/unless-aborted.js';
-import type { ContainerRuntime, RuntimeImage } from '../cri/runtime.js';
+import type { ContainerRuntime, ImageAuth, RuntimeImage } from '../cri/runtime.js';
 import { ImageError } from './image-error.js';
 import { defaultPullPolicy, withDefaultTag } from './image-name.js';
+import { pullCredentials } from './pull-credentials.js';
 
 export interface ImageManagerOptions {
   readonly runtime: ContainerRuntime;
@@ -23,6 +24,8 @@ export interface ImageManagerOptions {
   /** Aborts pulls under way when the kubelet stops. */
   readonly signal: AbortSignal;
   readonly maxParallelPulls: number;
+  /** A Secret of the Pod's namespace; undefined when there is none. */
+  readonly secret: (pod: Pod, name: string) => Promise<Secret | undefined>;
 }
 
 /** How many images may be pulled at a time. */
@@ -109,7 +112,7 @@ export class ImageManager {
     this.#event(pod, 'Normal', 'Pulling', `Pulling image "${wanted}"`);
     const began = clock.monotonicMs();
     try {
-      const image = await unlessAborted(this.#sharedPull(name), signal);
+      const image = await unlessAborted(this.#pullWithSecrets(pod, name), signal);
       this.#failures.delete(key);
       const seconds = ((clock.monotonicMs() - began) / 1000).toFixed(3);
       const text = `Successfully pulled image "${wanted}" in ${seconds}s. Image size: ${image.sizeBytes} bytes.`;
@@ -127,24 +130,54 @@ export class ImageManager {
     }
   }
 
-  #sharedPull(name: string): Promise<RuntimeImage> {
-    const running = this.#pulls.get(name);
+  /** Each credential that fits is tried, the most special one first; without any the registry is asked as anybody. */
+  async #pullWithSecrets(pod: Pod, name: string): Promise<RuntimeImage> {
+    const credentials = pullCredentials(name, await this.#secretsOf(pod));
+    let refusal: unknown;
+    for (const auth of credentials.length === 0 ? [undefined] : credentials) {
+      try {
+        return await this.#sharedPull(name, auth);
+      } catch (error) {
+        refusal = error;
+      }
+    }
+    throw refusal;
+  }
+
+  async #secretsOf(pod: Pod): Promise<readonly Secret[]> {
+    const names = (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => (name === undefined ? [] : [name]));
+    const found = await Promise.all(names.map((name) => this.#options.secret(pod, name)));
+    const missing = names.filter((_, index) => found[index] === undefined);
+    if (missing.length > 0)
+      this.#event(
+        pod,
+        'Warning',
+        'FailedToRetrieveImagePullSecret',
+        `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to pull the image may not succeed.`,
+      );
+    return found.filter((secret) => secret !== undefined);
+  }
+
+  /** Pulls with the same credentials are one; nobody gets an image by what another Pod may do. */
+  #sharedPull(name: string, auth: ImageAuth | undefined): Promise<RuntimeImage> {
+    const key = JSON.stringify([name, auth]);
+    const running = this.#pulls.get(key);
     if (running !== undefined) return running;
-    const pull = this.#pull(name).finally(() => {
-      this.#pulls.delete(name);
+    const pull = this.#pull(name, auth).finally(() => {
+      this.#pulls.delete(key);
     });
-    this.#pulls.set(name, pull);
+    this.#pulls.set(key, pull);
     return pull;
   }
 
-  async #pull(name: string): Promise<RuntimeImage> {
+  async #pull(name: string, auth: ImageAuth | undefined): Promise<RuntimeImage> {
     const { runtime, signal, maxParallelPulls } = this.#options;
     while (this.#pulling >= maxParallelPulls) {
       await new Promise<void>((resolve) => this.#waiters.push(resolve));
     }
     this.#pulling++;
     try {
-      const reference = await runtime.pullImage(name, undefined, signal);
+      const reference = await runtime.pullImage(name, auth, signal);
       const image = (await runtime.imageStatus(name, signal)) ?? {
         id: reference,
         repoTags: [name],

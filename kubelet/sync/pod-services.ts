@@ -49,6 +49,8 @@ export interface PodServices {
   readonly objects: ReferencedObjectCache;
   readonly tokens: TokenManager;
   readonly services: Pick<KnownServices, 'list'>;
+  /** What the Pod's RuntimeClass calls its way to run containers; empty for the runtime's own. */
+  readonly runtimeHandlerOf: (pod: Pod) => Promise<string>;
   readonly dns: ClusterDns;
   readonly probes: ProbeManager;
   readonly statuses: StatusManager;

@@ -1,14 +1,14 @@
 /** Starts one container: environment, mounts, creation, start, postStart. Errors become the reason it waits for. */
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ConfigMap, Container, Pod, Secret } from '../../api/generated/core-v1.js';
+import type { Container, Pod } from '../../api/generated/core-v1.js';
 import { generateContainerConfig } from '../containers/generate-config.js';
 import { runHook } from '../containers/lifecycle-hooks.js';
 import { isCriError } from '../cri/runtime.js';
 import type { ContainerConfig, PodSandboxConfig, RuntimeImage } from '../cri/runtime.js';
 import { DownwardApiError } from '../environment/downward-api.js';
 import { ConfigurationError, resolveEnvironment } from '../environment/resolve-environment.js';
-import { referencesOfContainer } from '../pods/referenced-objects.js';
+import { lookUpReferences } from './look-up-references.js';
 import type { StartAction } from './pod-actions.js';
 import { podFacts } from './pod-services.js';
 import type { PodServices } from './pod-services.js';
@@ -78,7 +78,7 @@ async function prepareConfig(
   const { pod } = ready;
   try {
     const [objects, allServices] = await unlessAborted(
-      Promise.all([lookUpReferences(services, pod, container), services.services.list(pod, signal)]),
+      Promise.all([lookUpReferences(services, ready, container), services.services.list(pod, signal)]),
       signal,
     );
     const environment = resolveEnvironment({
@@ -130,29 +130,6 @@ async function prepareConfig(
 async function canMountRecursiveReadOnly({ runtime }: PodServices, signal: AbortSignal): Promise<boolean> {
   const { handlers } = await runtime.features(signal);
   return handlers.some(({ name, recursiveReadOnlyMounts }) => name === '' && recursiveReadOnlyMounts);
-}
-
-async function lookUpReferences(
-  services: PodServices,
-  pod: Pod,
-  container: Container,
-): Promise<{ configMaps: Map<string, ConfigMap>; secrets: Map<string, Secret> }> {
-  const { uid, namespace } = pod.metadata;
-  const names = referencesOfContainer(container);
-  const configMaps = new Map<string, ConfigMap>();
-  const secrets = new Map<string, Secret>();
-  const lookUps = [
-    ...[...names.configMaps].map(async (name) => {
-      const found = await services.objects.configMaps.get(namespace, name, uid);
-      if (found !== undefined) configMaps.set(name, found);
-    }),
-    ...[...names.secrets].map(async (name) => {
-      const found = await services.objects.secrets.get(namespace, name, uid);
-      if (found !== undefined) secrets.set(name, found);
-    }),
-  ];
-  await Promise.all(lookUps);
-  return { configMaps, secrets };
 }
 
 /** Any user of the container may write its last words. */

@@ -21,6 +21,7 @@ export async function sandboxConfigFor(
     attempt,
     logDirectory: services.folders.logs(pod),
     dns: dnsConfigFor(pod, services.dns, await readResolvConf()),
+    clusterDomain: services.dns.domain,
     cgroupParent: services.cgroups.pathOf(pod),
     userNamespace: await userNamespaceOf(services, pod),
   });
@@ -38,14 +39,15 @@ export async function userNamespaceOf(services: PodServices, pod: Pod): Promise<
 /** Answers the sandbox's ID. Once begun it is not broken off: half a sandbox would be left in the runtime. */
 export async function startSandbox(services: PodServices, pod: Pod, attempt: number): Promise<string> {
   const { folders, cgroups, runtime, runtimeState } = services;
-  const [config] = await Promise.all([
+  const [config, handler] = await Promise.all([
     sandboxConfigFor(services, pod, attempt),
+    services.runtimeHandlerOf(pod),
     mkdir(folders.logs(pod), { recursive: true }),
     cgroups.ensure(pod, podCgroupLimits(pod, services.node.resources)),
   ]);
   const { uid, namespace, name } = pod.metadata;
   runtimeState.expect({ uid, namespace, name });
-  return runtime.runPodSandbox(config);
+  return runtime.runPodSandbox(config, undefined, handler);
 }
 
 /** Writes the file that all containers of the Pod see as /etc/hosts. */

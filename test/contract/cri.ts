@@ -49,6 +49,11 @@ export async function testCri(t: Test, subject: CriSubject): Promise<void> {
     t.equal((await runtime.listPodSandboxes({ labels: { color: 'red' } })).length, 1);
     t.equal((await runtime.listPodSandboxes({ labels: { color: 'blue' } })).length, 0);
     await t.rejects(runtime.runPodSandbox(config), { name: 'CriError' }, 'the same attempt twice');
+    await t.rejects(
+      runtime.runPodSandbox(newSandbox(), undefined, 'no-such-handler'),
+      { name: 'CriError', message: /no-such-handler/ },
+      'a handler that the runtime does not have',
+    );
     await runtime.stopPodSandbox(id);
     await runtime.stopPodSandbox(id);
     t.equal((await runtime.podSandboxStatus(id)).state, 'not-ready');

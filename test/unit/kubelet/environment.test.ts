@@ -1,4 +1,5 @@
 import t from 'tap';
+import { parseEnvFile } from '../../../kubelet/environment/parse-env-file.js';
 import type { ConfigMap, Container, Pod, Secret, Service } from '../../../api/generated/core-v1.js';
 import { expandVariables } from '../../../kubelet/environment/expand-variables.js';
 import { ConfigurationError, resolveEnvironment } from '../../../kubelet/environment/resolve-environment.js';
@@ -48,6 +49,7 @@ function resolve(container: Partial<Container>, services: Service[] = []): Recor
     services,
     configMaps: new Map([['settings', configMap]]),
     secrets: new Map([['keys', secret]]),
+    files: new Map([['work/settings.env', "SIZE='big'\n"]]),
   });
   return Object.fromEntries(variables);
 }
@@ -161,4 +163,37 @@ void t.test('variables of services', async (t) => {
   const withoutLinks = serviceVariables(all, 'shop', false);
   t.equal(withoutLinks.get('KUBERNETES_SERVICE_HOST'), '10.96.0.1');
   t.notOk(withoutLinks.has('MY_WEB_SERVICE_HOST'));
+});
+
+void t.test('a file of variables', async (t) => {
+  const text = "# first\n\n  A='one'  # why\nB='two\nlines'\nC=''\r\nD='$HOME \\n'";
+  t.strictSame(
+    [...parseEnvFile(text)],
+    [
+      ['A', 'one'],
+      ['B', 'two\nlines'],
+      ['C', ''],
+      ['D', '$HOME \\n'],
+    ],
+  );
+  for (const [wrong, line] of [
+    ['A=one', 1],
+    ["A='one'\nB = 'two'", 2],
+    ["A='one' two", 1],
+    ["\n\nA='one", 3],
+    ['A="one"', 1],
+  ] as const)
+    t.throws(() => parseEnvFile(wrong), { message: `line ${line} is not of the form NAME='value'` }, wrong);
+});
+
+void t.test('a variable from a file', async (t) => {
+  const from = (key: string, path = 'settings.env', optional = false) =>
+    resolve({
+      env: [{ name: 'SIZE', valueFrom: { fileKeyRef: { volumeName: 'work', path, key, optional } } }],
+    })['SIZE'];
+  t.equal(from('SIZE'), 'big');
+  t.throws(() => from('COLOR'), { name: 'ConfigurationError', message: /key "COLOR" not found/ });
+  t.throws(() => from('SIZE', 'none.env'), { name: 'ConfigurationError', message: /"none.env" of volume/ });
+  t.equal(from('COLOR', 'settings.env', true), undefined);
+  t.equal(from('SIZE', 'none.env', true), undefined);
 });

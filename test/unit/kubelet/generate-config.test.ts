@@ -5,7 +5,7 @@ import {
   generateContainerConfig,
   generateSandboxConfig,
 } from '../../../kubelet/containers/generate-config.js';
-import { hostsFile, podHostname } from '../../../kubelet/containers/hosts-file.js';
+import { hostsFile, kernelHostname, podHostname } from '../../../kubelet/containers/hosts-file.js';
 import { defaultResourcePolicy } from '../../../kubelet/containers/resources.js';
 import type { ContainerConfig } from '../../../kubelet/cri/runtime.js';
 import { defaultPullPolicy, withDefaultTag } from '../../../kubelet/images/image-name.js';
@@ -64,6 +64,7 @@ void t.test('a sandbox', async (t) => {
     attempt: 1,
     logDirectory: '/logs',
     dns: { servers: [], searches: [], options: [] },
+    clusterDomain: 'c.local',
     cgroupParent: '/c',
     userNamespace: undefined,
   };
@@ -109,6 +110,8 @@ void t.test('a container', async (t) => {
   );
 });
 
+const noDns = { servers: [], searches: [], options: [] };
+
 void t.test('names and DNS', async (t) => {
   t.equal(podHostname(pod({ hostname: 'h' })), 'h');
   t.match(
@@ -118,6 +121,19 @@ void t.test('names and DNS', async (t) => {
   t.match(
     hostsFile(pod({ subdomain: 'd' }), ['10.0.0.2'], 'c.local', ''),
     /10\.0\.0\.2\tp\.d\.shop\.svc\.c\.local\tp\n/,
+  );
+  const named = pod({ subdomain: 'd', setHostnameAsFQDN: true });
+  t.equal(kernelHostname(named, 'c.local'), 'p.d.shop.svc.c.local');
+  t.equal(kernelHostname(pod({ setHostnameAsFQDN: true }), 'c.local'), 'p', 'there is nothing to qualify');
+  t.equal(kernelHostname(pod({ subdomain: 'd', hostnameOverride: 'my.own.name' }), 'c.local'), 'my.own.name');
+  t.throws(() => kernelHostname(named, 'c'.repeat(60)), {
+    message: /is too long \(64 characters is the max/,
+  });
+  const many = { nameservers: ['1.1.1.1', '1.1.1.2', '1.1.1.3', '1.1.1.4'] };
+  t.equal(
+    dnsConfigFor(pod({ dnsPolicy: 'None', dnsConfig: many }), { servers: [], domain: '' }, noDns).servers
+      .length,
+    3,
   );
   const host = parseResolvConf('nameserver 192.0.2.53\nsearch lan .\noptions timeout:1\n');
   t.strictSame(host, { servers: ['192.0.2.53'], searches: ['lan'], options: ['timeout:1'] });
