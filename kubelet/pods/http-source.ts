@@ -2,6 +2,7 @@
 import type { Pod } from '../../api/generated/core-v1.js';
 import { sleep } from '../../common/clock.js';
 import type { Clock } from '../../common/clock.js';
+import { Deadline } from '../../common/deadline.js';
 import type { Logger } from '../../common/log.js';
 import { readManifest } from './read-manifest.js';
 import type { ManifestOrigin } from './read-manifest.js';
@@ -40,25 +41,30 @@ export async function runHttpSource(options: HttpSourceOptions, signal: AbortSig
   }
 }
 
-async function ask({ url, headers }: HttpSourceOptions, signal: AbortSignal): Promise<string> {
-  const response = await fetch(url, {
-    headers: Object.entries(headers).flatMap(([name, values]) =>
-      values.map((value): [string, string] => [name, value]),
-    ),
-    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-  });
-  if (!response.ok) {
-    await response.body?.cancel();
-    throw new Error(`${url} answered ${response.status} ${response.statusText}`);
+async function ask({ url, headers, clock }: HttpSourceOptions, signal: AbortSignal): Promise<string> {
+  const within = new Deadline(clock, timeoutMs, signal);
+  try {
+    const response = await fetch(url, {
+      headers: Object.entries(headers).flatMap(([name, values]) =>
+        values.map((value): [string, string] => [name, value]),
+      ),
+      signal: within.signal,
+    });
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new Error(`${url} answered ${response.status} ${response.statusText}`);
+    }
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+      size += chunk.length;
+      if (size > maxBytes) throw new Error(`${url} answers more than ${maxBytes} bytes`);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  } finally {
+    within.clear();
   }
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.length;
-    if (size > maxBytes) throw new Error(`${url} answers more than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function isAborted(signal: AbortSignal): boolean {

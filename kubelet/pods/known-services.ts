@@ -8,6 +8,7 @@ import type { Pod, Service } from '../../api/generated/core-v1.js';
 import type { Informer } from '../../client/types.js';
 import { sleep } from '../../common/clock.js';
 import type { Clock } from '../../common/clock.js';
+import { Deadline } from '../../common/deadline.js';
 import type { Logger } from '../../common/log.js';
 import { ConfigurationError } from '../environment/resolve-environment.js';
 import { isStaticPod } from './static-pod.js';
@@ -38,12 +39,13 @@ export class KnownServices {
    * static Pod, which must run without an apiserver, then goes without.
    */
   async list(pod: Pod, signal: AbortSignal): Promise<readonly Service[]> {
-    const { informer } = this.#options;
+    const { informer, clock } = this.#options;
     if (informer.synced) return informer.list();
     const saved = await this.#load();
     const timeoutMs = isStaticPod(pod) || saved !== undefined ? patienceMs.saved : patienceMs.nothing;
+    const within = new Deadline(clock, timeoutMs, signal);
     try {
-      await informer.whenSynced(AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+      await informer.whenSynced(within.signal);
       return informer.list();
     } catch (error) {
       if (signal.aborted) throw error;
@@ -51,6 +53,8 @@ export class KnownServices {
       if (isStaticPod(pod)) return [];
       const text = 'services have not yet been read at least once, cannot construct envvars';
       throw new ConfigurationError(text, { cause: error });
+    } finally {
+      within.clear();
     }
   }
 

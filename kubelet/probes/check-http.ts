@@ -2,32 +2,38 @@
 import { request as httpRequest } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Container, HTTPGetAction } from '../../api/generated/core-v1.js';
+import { Deadline } from '../../common/deadline.js';
 import { failed, passed } from './check.js';
 import type { CheckResult, CheckTarget } from './check.js';
 import { resolvePort } from './resolve-port.js';
 
 const maxRedirects = 10;
+const redirectCodes: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /** Rejects when there is no answer in time. What is not 2xx or 3xx is a failed check. */
 export async function checkHttp(
   action: HTTPGetAction,
-  { podIp, container }: Pick<CheckTarget, 'podIp' | 'container'>,
+  { podIp, container, clock }: Pick<CheckTarget, 'podIp' | 'container' | 'clock'>,
   timeoutSeconds: number,
   signal: AbortSignal,
 ): Promise<CheckResult> {
-  const within = AbortSignal.any([signal, AbortSignal.timeout(timeoutSeconds * 1000)]);
-  const first = urlOf(action, podIp, container);
-  let url = first;
-  for (let redirects = 0; redirects <= maxRedirects; redirects++) {
-    const { status, location } = await ask(url, action, within, timeoutSeconds);
-    if (status < 200 || status >= 400) return failed(`HTTP probe failed with statuscode: ${status}`);
-    if (location === undefined || ![301, 302, 303, 307, 308].includes(status)) return passed;
-    const next = new URL(location, url);
-    if (next.hostname !== first.hostname)
-      return { outcome: 'warning', output: `Probe terminated redirects, Location: ${location}` };
-    url = next;
+  const within = new Deadline(clock, timeoutSeconds * 1000, signal);
+  try {
+    const first = urlOf(action, podIp, container);
+    let url = first;
+    for (let redirects = 0; redirects <= maxRedirects; redirects++) {
+      const { status, location } = await ask(url, action, within.signal, timeoutSeconds);
+      if (status < 200 || status >= 400) return failed(`HTTP probe failed with statuscode: ${status}`);
+      if (location === undefined || !redirectCodes.has(status)) return passed;
+      const next = new URL(location, url);
+      if (next.hostname !== first.hostname)
+        return { outcome: 'warning', output: `Probe terminated redirects, Location: ${location}` };
+      url = next;
+    }
+    return failed(`stopped after ${maxRedirects} redirects`);
+  } finally {
+    within.clear();
   }
-  return failed(`stopped after ${maxRedirects} redirects`);
 }
 
 function urlOf(action: HTTPGetAction, podIp: string, container: Container): URL {

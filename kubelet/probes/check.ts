@@ -1,5 +1,6 @@
 /** What all kinds of checks have in common: whom they ask, and what they answer. */
 import type { Container } from '../../api/generated/core-v1.js';
+import type { Clock } from '../../common/clock.js';
 import type { ContainerRuntime } from '../cri/runtime.js';
 
 export interface CheckTarget {
@@ -7,6 +8,7 @@ export interface CheckTarget {
   readonly container: Container;
   readonly containerId: string;
   readonly podIp: string;
+  readonly clock: Clock;
 }
 
 export interface CheckResult {

@@ -141,7 +141,7 @@ export class ProbeManager implements ProbeVerdicts, ContainerReadiness {
     const { runtime, recorder, onChange, clock } = this.#options;
     const { container, containerId, podIp, abort, pod } = running;
     const ageMs = clock.now() - running.startedAtMs;
-    const target = { runtime, container, containerId, podIp };
+    const target = { runtime, container, containerId, podIp, clock };
     const result = await runCheck(probe, target, probe.timeoutSeconds ?? 1, abort.signal);
     if (abort.signal.aborted) return;
     const before = running.states.get(kind) ?? initialProbeState;

@@ -150,7 +150,7 @@ async function afterStart(
   if (hook === undefined) return;
   const { runtime, clock, recorder, node } = services;
   try {
-    const target = { runtime, container, containerId, podIp: podIps[0] ?? node.ip };
+    const target = { runtime, container, containerId, podIp: podIps[0] ?? node.ip, clock };
     await runHook(hook, target, { clock, signal });
   } catch (error) {
     recorder.event(pod, 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${String(error)}`);

@@ -34,7 +34,7 @@ export async function stopContainer(
     try {
       await runHook(
         hook,
-        { runtime, container, containerId, podIp },
+        { runtime, container, containerId, podIp, clock },
         { timeoutSeconds: gracePeriodSeconds, clock, signal: signal ?? new AbortController().signal },
       );
     } catch (error) {

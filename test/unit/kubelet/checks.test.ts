@@ -35,6 +35,7 @@ function check(handler: ProbeHandler, options: { port?: number; exec?: () => Exe
     container: { name: 'main', ports: [{ name: 'web', containerPort: port }] },
     containerId: 'c',
     podIp: '127.0.0.1',
+    clock: systemClock,
   };
   return runCheck(handler, target, 1, signal);
 }

@@ -14,6 +14,7 @@ const target = {
   container: { name: 'main' },
   containerId: 'none',
   podIp: '127.0.0.1',
+  clock: systemClock,
 };
 const run = (handler: LifecycleHandler): Promise<void> =>
   runHook(handler, target, { timeoutSeconds: 5, clock: systemClock, signal });
