@@ -33,6 +33,8 @@ import type { MachineFacts } from './node/machine-facts.js';
 import { LogRotator } from './logs/log-rotator.js';
 import { NodeAgent } from './node/node-agent.js';
 import type { NetworkConfigOptions } from './node/network-config.js';
+import { createKubeletMetrics } from './kubelet-metrics.js';
+import type { KubeletMetrics } from './kubelet-metrics.js';
 import { KnownServices } from './pods/known-services.js';
 import { MirrorPods } from './pods/mirror-pods.js';
 import { PodCheckpoints } from './pods/pod-checkpoints.js';
@@ -47,6 +49,7 @@ import { startKubeletServer } from './server/kubelet-server.js';
 import { PodLookup } from './server/pod-lookup.js';
 import { TokenManager } from './service-accounts/token-manager.js';
 import type { StartupGate } from './startup/gate.js';
+import { StatsCollector } from './stats/collect-stats.js';
 import { StatusManager } from './status/status-manager.js';
 import { readTerminationMessage } from './status/termination-message.js';
 import type { PodServices } from './sync/pod-services.js';
@@ -91,10 +94,12 @@ const housekeepingMs = 120_000;
 /** Runs until the signal aborts; resolves when everything has ended. `onServing` gets the port of the server. */
 export async function runKubelet(
   settings: KubeletSettings,
-  parts: KubeletParts,
+  given: KubeletParts,
   signal: AbortSignal,
   onServing?: (port: number) => void,
 ): Promise<void> {
+  const kubeletMetrics = createKubeletMetrics(given.metrics, settings.nodeName);
+  const parts = { ...given, runtime: kubeletMetrics.observe(given.runtime) };
   const { client, informers, runtime, clock, log } = parts;
   await mkdir(settings.rootDir, { recursive: true });
   const machine = await readMachineFacts(settings.rootDir);
@@ -134,7 +139,7 @@ export async function runKubelet(
   const assembled = assemble(
     settings,
     parts,
-    { machine, version, knownServices, mirrors, nodeInformer, admit },
+    { machine, version, knownServices, mirrors, nodeInformer, admit, kubeletMetrics },
     running,
   );
   const { podServices, workers } = assembled;
@@ -143,6 +148,18 @@ export async function runKubelet(
     configuration: settings.configuration,
     lookup: new PodLookup({ pods: () => workers.pods(), runtimeState: podServices.runtimeState }),
     runtime,
+    stats: new StatsCollector({
+      runtime,
+      cgroups: parts.cgroups,
+      folders: podServices.folders,
+      pods: () => workers.pods(),
+      rootDir: settings.rootDir,
+      nodeName: settings.nodeName,
+      cpuCount: machine.cpuCount,
+      memoryBytes: machine.memoryBytes,
+      clock,
+    }),
+    kubeletMetrics,
     metrics: parts.metrics,
     log,
   });
@@ -258,6 +275,7 @@ interface AssemblyParts {
   readonly mirrors: MirrorPods;
   readonly nodeInformer: Informer<Node>;
   readonly admit: Admission;
+  readonly kubeletMetrics: KubeletMetrics;
 }
 
 interface Assembled {
@@ -268,7 +286,7 @@ interface Assembled {
 function assemble(
   settings: KubeletSettings,
   parts: KubeletParts,
-  { machine, version, knownServices, mirrors, nodeInformer, admit }: AssemblyParts,
+  { machine, version, knownServices, mirrors, nodeInformer, admit, kubeletMetrics }: AssemblyParts,
   signal: AbortSignal,
 ): Assembled {
   const { client, runtime, recorder, clock, log, cgroups, gate, mounter } = parts;
@@ -279,6 +297,7 @@ function assemble(
     clock,
     log,
     readTerminationMessage: (status) => readTerminationMessage(folders, status),
+    metrics: kubeletMetrics,
   });
   // Both call back into the workers, which are made of them.
   const link: { workers?: PodWorkers } = {};
@@ -297,6 +316,7 @@ function assemble(
     runtime,
     clock,
     recorder,
+    metrics: kubeletMetrics,
     hostIp: nodeIp,
     onChange: (uid) => {
       link.workers?.poke(uid);

@@ -17,6 +17,7 @@ import { advanceProbe, initialProbeState } from './probe-threshold.js';
 import type { ProbeState, Verdict } from './probe-threshold.js';
 import { countingFromMs, firstCheckMs, nextCheckDelayMs } from './probe-schedule.js';
 import type { ProbeKind } from './probe-schedule.js';
+import type { KubeletMetrics, ProbedContainer } from '../kubelet-metrics.js';
 import { runCheck } from './run-check.js';
 
 const kinds: readonly ProbeKind[] = ['startup', 'liveness', 'readiness'];
@@ -31,6 +32,7 @@ export interface ProbeManagerOptions {
   readonly runtime: ContainerRuntime;
   readonly clock: Clock;
   readonly recorder: EventRecorder;
+  readonly metrics?: Pick<KubeletMetrics, 'probed' | 'forgetProbes'>;
   /** The address of Pods in the node's network. */
   readonly hostIp: string;
   /** A verdict of this Pod changed. */
@@ -138,14 +140,17 @@ export class ProbeManager implements ProbeVerdicts, ContainerReadiness {
 
   /** Does not reject: `runCheck` makes a result of every error. */
   async #check(running: Running, kind: ProbeKind, probe: Probe): Promise<void> {
-    const { runtime, recorder, onChange, clock } = this.#options;
+    const { runtime, recorder, onChange, clock, metrics } = this.#options;
     const { container, containerId, podIp, abort, pod } = running;
     const ageMs = clock.now() - running.startedAtMs;
     const target = { runtime, container, containerId, podIp, clock };
+    const beganMs = clock.monotonicMs();
     const result = await runCheck(probe, target, probe.timeoutSeconds ?? 1, abort.signal);
     if (abort.signal.aborted) return;
     const before = running.states.get(kind) ?? initialProbeState;
     const ok = result.outcome === 'success' || result.outcome === 'warning';
+    const counted = ok ? 'successful' : result.outcome === 'unknown' ? 'unknown' : 'failed';
+    metrics?.probed(subjectOf(running), kind, counted, (clock.monotonicMs() - beganMs) / 1000);
     const counts = result.outcome !== 'unknown' && (ok || ageMs >= countingFromMs(probe));
     const after = !counts
       ? before
@@ -171,7 +176,17 @@ export class ProbeManager implements ProbeVerdicts, ContainerReadiness {
     running.abort.abort();
     for (const cancel of running.timers.values()) cancel();
     this.#running.delete(id);
+    this.#options.metrics?.forgetProbes(subjectOf(running));
   }
+}
+
+function subjectOf({ pod: { metadata }, container }: Running): ProbedContainer {
+  return {
+    namespace: metadata.namespace,
+    pod: metadata.name,
+    podUid: metadata.uid,
+    container: container.name,
+  };
 }
 
 /** What was published for this very container is believed until a probe says otherwise. */

@@ -9,6 +9,7 @@ import { sleep } from '../../common/clock.js';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import { annotations, labels } from '../containers/names.js';
+import type { KubeletMetrics } from '../kubelet-metrics.js';
 import { isCriError } from '../cri/runtime.js';
 import type { ContainerRuntime, RuntimeContainer, RuntimeContainerStatus, Sandbox } from '../cri/runtime.js';
 import { emptyPodRuntime } from './pod-runtime.js';
@@ -21,6 +22,7 @@ export interface RuntimeStateOptions {
   /** What a container said at its end; called once, when it is first seen ended. */
   readonly readTerminationMessage: (status: RuntimeContainerStatus) => Promise<string>;
   readonly relistIntervalMs?: number;
+  readonly metrics?: Pick<KubeletMetrics, 'relisted'>;
 }
 
 const withEventsRelistMs = 60_000;
@@ -42,6 +44,7 @@ export class RuntimeState {
   readonly #containers = new Map<string, ContainerRuntimeState>();
   readonly #sandboxes = new Map<string, SandboxRuntime>();
   readonly #listeners = new Set<(uid: string) => void>();
+  #relistedAtMs: number | undefined;
   #podCount = 0;
   #wake: (() => void) | undefined;
   #relisted = false;
@@ -133,12 +136,19 @@ export class RuntimeState {
 
   /** Lists everything once and tells the listeners what changed. */
   async relist(signal?: AbortSignal): Promise<void> {
-    const { runtime } = this.#options;
+    const { runtime, clock, metrics } = this.#options;
+    const beganMs = clock.monotonicMs();
     const before = new Map([...this.#seen].map(([uid, seen]) => [uid, seen.fingerprint]));
     const [sandboxes, containers] = await Promise.all([
       runtime.listPodSandboxes({}, signal),
       runtime.listContainers({}, signal),
     ]);
+    const sinceLastMs = this.#relistedAtMs === undefined ? undefined : beganMs - this.#relistedAtMs;
+    this.#relistedAtMs = beganMs;
+    metrics?.relisted(
+      (clock.monotonicMs() - beganMs) / 1000,
+      sinceLastMs === undefined ? undefined : sinceLastMs / 1000,
+    );
     const found = new Map<string, { pod: KnownPod; sandboxes: Sandbox[]; containers: RuntimeContainer[] }>();
     const entryOf = (
       object: Sandbox | RuntimeContainer,

@@ -10,27 +10,26 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import type { Registry } from 'prom-client';
 import { UsageError } from '../../common/component.js';
 import type { Logger } from '../../common/log.js';
 import { encodeConfiguration } from '../config/decode-configuration.js';
 import type { KubeletConfiguration } from '../config/kubelet-configuration.js';
 import type { ContainerRuntime } from '../cri/runtime.js';
+import { measurementAt } from './serve-measurements.js';
+import type { MeasurementSources } from './serve-measurements.js';
 import { serveContainerLogs } from './serve-container-logs.js';
 import { HttpError } from './pod-lookup.js';
 import type { PodLookup } from './pod-lookup.js';
 import { serveCommandStream, servePortForward } from '../streams/serve-stream.js';
 import { answerUpgrade } from '../streams/stream-tunnel.js';
 
-export interface KubeletServerOptions {
+export interface KubeletServerOptions extends MeasurementSources {
   readonly configuration: KubeletConfiguration;
   readonly cert: string;
   readonly key: string;
   readonly clientCa: string;
   readonly lookup: PodLookup;
   readonly runtime: ContainerRuntime;
-  readonly metrics: Registry;
-  readonly log: Logger;
 }
 
 export interface KubeletServer {
@@ -50,13 +49,25 @@ export async function startKubeletServer(options: KubeletServerOptions): Promise
   });
   const upgraded = new Set<Duplex>();
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const ended = options.kubeletMetrics.requested(
+      request.method ?? 'GET',
+      routeOf(request.url ?? '/'),
+      (request.url ?? '').includes('follow=true'),
+    );
+    response.once('close', ended);
     respond(options, request, response).catch((error: unknown) => {
       refuse(response, error, log);
     });
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     upgraded.add(socket);
+    const ended = options.kubeletMetrics.requested(
+      request.method ?? 'GET',
+      routeOf(request.url ?? '/'),
+      true,
+    );
     socket.once('close', () => {
+      ended();
       upgraded.delete(socket);
     });
     upgrade(options, request, socket, head).catch((error: unknown) => {
@@ -101,6 +112,25 @@ function authorize(socket: unknown): void {
   if (!isMember) throw new HttpError(403, 'Forbidden: the client is not in the group system:masters');
 }
 
+const routes = [
+  'attach',
+  'configz',
+  'containerLogs',
+  'exec',
+  'healthz',
+  'logs',
+  'pods',
+  'portForward',
+  'runningpods',
+];
+
+/** The part of a path that says what is asked for, from a bounded set: it is the label of a metric. */
+function routeOf(url: string): string {
+  const [path = ''] = url.slice(1).split('?');
+  if (/^(?:metrics(?:\/(?:cadvisor|probes|resource))?|stats\/summary)$/.test(path)) return path;
+  return routes.find((route) => route === path.split('/')[0]) ?? 'other';
+}
+
 /** Logs, exec, attach and port-forward can be switched off as a whole. */
 function checkDebugging({ enableDebuggingHandlers }: KubeletConfiguration): void {
   if (!enableDebuggingHandlers)
@@ -135,9 +165,18 @@ async function respond(
       return;
     }
     case 'metrics':
-      response.setHeader('content-type', options.metrics.contentType);
-      response.end(await options.metrics.metrics());
+    case 'stats': {
+      const measurement = await measurementAt(url.pathname, url.searchParams, options);
+      if (measurement === undefined) throw new HttpError(404, '404 page not found');
+      response.setHeader('content-type', measurement.contentType);
+      response.end(measurement.body);
       return;
+    }
+    case 'logs':
+      throw new HttpError(
+        404,
+        'files of /var/log are not served: use kubectl logs, or read them on the node',
+      );
     case 'containerLogs':
       checkDebugging(options.configuration);
       await serveContainerLogs(options.lookup, rest, url.searchParams, response);

@@ -181,6 +181,46 @@ async function testKubelet(): Promise<void> {
     },
   );
 
+  await t.test('what node, pods and containers use is measured', async (t) => {
+    const { body } = await request('/stats/summary');
+    const summary = JSON.parse(body) as { pods: Record<string, unknown>[] };
+    const measured = { cpu: { usageCoreNanoSeconds: Number }, memory: { workingSetBytes: Number } };
+    t.match(summary, { node: { nodeName: 'node-1', ...measured, fs: { capacityBytes: Number } } });
+    t.match(summary.pods, [{ podRef: { name: 'web', namespace: 'default' }, ...measured }]);
+    const containers = summary.pods[0]?.['containers'] as { name: string }[];
+    t.strictSame(containers.map(({ name }) => name).sort(), ['sidecar', 'web']);
+    for (const container of containers) t.match(container, { ...measured, rootfs: { usedBytes: Number } });
+
+    const resource = (await request('/metrics/resource')).body;
+    const labels = 'container="web",namespace="default",pod="web"';
+    t.match(
+      resource,
+      new RegExp(`^container_cpu_usage_seconds_total\\{${labels}\\} [0-9.e-]+ \\d{13}$`, 'm'),
+    );
+    t.match(
+      resource,
+      new RegExp(`^container_memory_working_set_bytes\\{${labels}\\} [1-9]\\d+ \\d{13}$`, 'm'),
+    );
+    t.match(resource, new RegExp(`^container_start_time_seconds\\{${labels}\\} \\d{10}`, 'm'));
+    t.match(resource, /^pod_memory_working_set_bytes\{namespace="default",pod="web"\} [1-9]\d+ /m);
+    t.match(resource, /^resource_scrape_error 0$/m);
+    t.match(
+      (await request('/metrics/cadvisor')).body,
+      /^container_memory_rss\{container="web",image="localhost/m,
+    );
+    t.match(
+      (await request('/metrics/probes')).body,
+      /^prober_probe_total\{probe_type="Readiness",result="successful"/m,
+    );
+    const own = (await request('/metrics')).body;
+    t.match(own, /^kubelet_running_containers\{container_state="running"\} 2$/m);
+    t.match(own, /^kubelet_runtime_operations_total\{operation_type="create_container"\} [2-9]/m);
+    t.match(JSON.parse((await request('/configz')).body), {
+      kubeletconfig: { kind: 'KubeletConfiguration' },
+    });
+    t.match(await request('/logs/syslog'), { status: 404, body: /are not served/ });
+  });
+
   await t.test('only the apiserver may ask', async (t) => {
     t.equal((await request('/pods', false)).status, 401);
     t.equal((await request('/healthz', false)).body, 'ok');

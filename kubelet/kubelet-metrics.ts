@@ -1,0 +1,240 @@
+/** The kubelet's own metrics, with the names and labels of Kubernetes v1.35. */
+import { Registry } from 'prom-client';
+import { counterFamily, gaugeFamily, histogramFamily } from '../common/metric-cells.js';
+import { isCriError } from './cri/runtime.js';
+import type { ContainerRuntime } from './cri/runtime.js';
+import type { ProbeKind } from './probes/probe-schedule.js';
+
+export interface ProbedContainer {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly podUid: string;
+  readonly container: string;
+}
+
+export interface KubeletMetrics {
+  /** What `/metrics/probes` shows. */
+  readonly probes: Registry;
+  /** The same runtime, each call counted and timed. */
+  observe(runtime: ContainerRuntime): ContainerRuntime;
+  relisted(seconds: number, sinceLastSeconds: number | undefined): void;
+  probed(
+    subject: ProbedContainer,
+    kind: ProbeKind,
+    result: 'successful' | 'failed' | 'unknown',
+    seconds: number,
+  ): void;
+  /** A container's probes have ended: its series go. */
+  forgetProbes(subject: ProbedContainer): void;
+  /** A request came in; the function is to be called at its end. */
+  requested(method: string, path: string, isLongRunning: boolean): () => void;
+}
+
+const quickBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** 5 ms, each 2.5 times the one before. */
+const operationBuckets = Array.from({ length: 14 }, (_, index) =>
+  Number((0.005 * 2.5 ** index).toPrecision(6)),
+);
+
+/** Names of operations as Kubernetes' kubelet has them, by the method of the port. */
+const operations: Readonly<Partial<Record<string, string>>> = {
+  version: 'version',
+  status: 'status',
+  runPodSandbox: 'run_podsandbox',
+  stopPodSandbox: 'stop_podsandbox',
+  removePodSandbox: 'remove_podsandbox',
+  podSandboxStatus: 'podsandbox_status',
+  listPodSandboxes: 'list_podsandbox',
+  createContainer: 'create_container',
+  startContainer: 'start_container',
+  stopContainer: 'stop_container',
+  removeContainer: 'remove_container',
+  listContainers: 'list_containers',
+  containerStatus: 'container_status',
+  listContainerStats: 'list_container_stats',
+  reopenContainerLog: 'reopen_container_log',
+  execSync: 'exec_sync',
+  exec: 'exec',
+  attach: 'attach',
+  portForward: 'port_forward',
+  listImages: 'list_images',
+  imageStatus: 'image_status',
+  pullImage: 'pull_image',
+  removeImage: 'remove_image',
+  imageFilesystems: 'image_fs_info',
+};
+
+const probeWords = { liveness: 'Liveness', readiness: 'Readiness', startup: 'Startup' } as const;
+
+export function createKubeletMetrics(registry: Registry, nodeName: string): KubeletMetrics {
+  gaugeFamily(registry, {
+    name: 'kubelet_node_name',
+    help: "The node's name; the value is always 1.",
+    labelNames: ['node'],
+  })
+    .with(nodeName)
+    .set(1);
+  const requests = createRequestMetrics(registry);
+  const relistDuration = histogramFamily(registry, {
+    name: 'kubelet_pleg_relist_duration_seconds',
+    help: 'How long it took to list all sandboxes and containers.',
+    labelNames: [],
+    buckets: quickBuckets,
+  }).with();
+  const relistInterval = histogramFamily(registry, {
+    name: 'kubelet_pleg_relist_interval_seconds',
+    help: 'How long after the one before a list was made.',
+    labelNames: [],
+    buckets: quickBuckets,
+  }).with();
+  const probes = new Registry();
+  const probeLabels = ['probe_type', 'container', 'pod', 'namespace', 'pod_uid'];
+  const probeTotal = counterFamily(probes, {
+    name: 'prober_probe_total',
+    help: 'Probes of containers by their result.',
+    labelNames: ['probe_type', 'result', ...probeLabels.slice(1)],
+  });
+  const probeDuration = histogramFamily(probes, {
+    name: 'prober_probe_duration_seconds',
+    help: 'How long a probe took.',
+    labelNames: ['probe_type', 'container', 'pod', 'namespace'],
+    buckets: quickBuckets,
+  });
+  return {
+    probes,
+    observe: (runtime) => observeRuntime(runtime, registry),
+    relisted: (seconds, sinceLastSeconds) => {
+      relistDuration.observe(seconds);
+      if (sinceLastSeconds !== undefined) relistInterval.observe(sinceLastSeconds);
+    },
+    probed: ({ container, pod, namespace, podUid }, kind, result, seconds) => {
+      const type = probeWords[kind];
+      probeTotal.with(type, result, container, pod, namespace, podUid).inc();
+      probeDuration.with(type, container, pod, namespace).observe(seconds);
+    },
+    forgetProbes: ({ container, pod, namespace, podUid }) => {
+      for (const type of Object.values(probeWords)) {
+        for (const result of ['successful', 'failed', 'unknown'])
+          probeTotal.delete(type, result, container, pod, namespace, podUid);
+        probeDuration.delete(type, container, pod, namespace);
+      }
+    },
+    requested: requests,
+  };
+}
+
+function createRequestMetrics(registry: Registry): KubeletMetrics['requested'] {
+  const labelNames = ['method', 'path', 'server_type', 'long_running'];
+  const total = counterFamily(registry, {
+    name: 'kubelet_http_requests_total',
+    help: 'Requests to the server.',
+    labelNames,
+  });
+  const inFlight = gaugeFamily(registry, {
+    name: 'kubelet_http_inflight_requests',
+    help: 'Requests that are being answered.',
+    labelNames,
+  });
+  const duration = histogramFamily(registry, {
+    name: 'kubelet_http_requests_duration_seconds',
+    help: 'How long requests took.',
+    labelNames,
+    buckets: quickBuckets,
+  });
+  return (method, path, isLongRunning) => {
+    const values = [method, path, 'readwrite', String(isLongRunning)];
+    const began = performance.now();
+    total.with(...values).inc();
+    inFlight.with(...values).add(1);
+    return () => {
+      inFlight.with(...values).add(-1);
+      duration.with(...values).observe((performance.now() - began) / 1000);
+    };
+  };
+}
+
+function observeRuntime(runtime: ContainerRuntime, registry: Registry): ContainerRuntime {
+  const labelNames = ['operation_type'];
+  const total = counterFamily(registry, {
+    name: 'kubelet_runtime_operations_total',
+    help: 'Calls of the runtime.',
+    labelNames,
+  });
+  const errors = counterFamily(registry, {
+    name: 'kubelet_runtime_operations_errors_total',
+    help: 'Calls of the runtime that failed.',
+    labelNames,
+  });
+  const durations = histogramFamily(registry, {
+    name: 'kubelet_runtime_operations_duration_seconds',
+    help: 'How long calls of the runtime took.',
+    labelNames,
+    buckets: operationBuckets,
+  });
+  const startedPods = counterFamily(registry, {
+    name: 'kubelet_started_pods_total',
+    help: 'Sandboxes that were to be started.',
+    labelNames: [],
+  }).with();
+  const startedPodErrors = counterFamily(registry, {
+    name: 'kubelet_started_pods_errors_total',
+    help: 'Sandboxes that could not be started.',
+    labelNames: [],
+  }).with();
+  const observed = new Proxy(runtime, {
+    get: (target, name) => {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== 'function') return method;
+      const call = method as (...args: unknown[]) => unknown;
+      const operation = typeof name === 'string' ? operations[name] : undefined;
+      if (operation === undefined) return call.bind(target);
+      return async (...args: unknown[]): Promise<unknown> => {
+        const began = performance.now();
+        total.with(operation).inc();
+        if (name === 'runPodSandbox') startedPods.inc();
+        try {
+          return await call.apply(target, args);
+        } catch (error) {
+          errors.with(operation).inc();
+          if (name === 'runPodSandbox') startedPodErrors.inc();
+          throw error;
+        } finally {
+          durations.with(operation).observe((performance.now() - began) / 1000);
+        }
+      };
+    },
+  });
+  showRunning(observed, registry);
+  return observed;
+}
+
+/** How many Pods and containers there are, asked of the runtime at each scrape. */
+function showRunning(runtime: ContainerRuntime, registry: Registry): void {
+  const pods = gaugeFamily(registry, {
+    name: 'kubelet_running_pods',
+    help: 'Pods whose sandbox is ready.',
+    labelNames: [],
+    collect: async () => {
+      const all = await runtime.listPodSandboxes().catch(unknownNow);
+      pods.clear();
+      if (all !== undefined) pods.with().set(all.filter(({ state }) => state === 'ready').length);
+    },
+  });
+  const containers = gaugeFamily(registry, {
+    name: 'kubelet_running_containers',
+    help: 'Containers by their state.',
+    labelNames: ['container_state'],
+    collect: async () => {
+      const all = await runtime.listContainers().catch(unknownNow);
+      containers.clear();
+      for (const state of all === undefined ? [] : ['created', 'running', 'exited', 'unknown'])
+        containers.with(state).set(all?.filter((one) => one.state === state).length ?? 0);
+    },
+  });
+}
+
+/** While the runtime does not answer there is no number; that it does not is counted as an error of the operation. */
+function unknownNow(error: unknown): undefined {
+  if (!isCriError(error)) throw error;
+  return undefined;
+}

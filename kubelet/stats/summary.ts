@@ -1,0 +1,103 @@
+/** What `/stats/summary` answers: the Summary of stats/v1alpha1. Pure. */
+import type {
+  ContainerMeasured,
+  FilesystemStats,
+  Measured,
+  PodMeasured,
+  StatsSnapshot,
+} from './collect-stats.js';
+
+type Json = Readonly<Record<string, unknown>>;
+
+export function summaryOf(snapshot: StatsSnapshot, onlyCpuAndMemory: boolean): Json {
+  const { nodeName, node, bootedAtMs, nodeFilesystem, imageFilesystem, imageBytes } = snapshot;
+  const images = { ...filesystem(imageFilesystem), usedBytes: imageBytes };
+  return {
+    node: {
+      nodeName,
+      startTime: time(bootedAtMs),
+      ...usage(node, snapshot.memoryBytes),
+      ...(onlyCpuAndMemory
+        ? {}
+        : {
+            fs: filesystem(nodeFilesystem),
+            runtime: { imageFs: images, containerFs: filesystem(imageFilesystem) },
+          }),
+    },
+    pods: snapshot.pods.map((pod) => podStats(pod, imageFilesystem, onlyCpuAndMemory)),
+  };
+}
+
+function podStats(
+  { pod, measured, containers }: PodMeasured,
+  disk: FilesystemStats,
+  onlyCpuAndMemory: boolean,
+): Json {
+  const { name, namespace, uid } = pod.metadata;
+  const used = containers.reduce((sum, one) => sum + (one.writableBytes ?? 0) + one.logBytes, 0);
+  return {
+    podRef: { name, namespace, uid },
+    startTime: pod.status.startTime ?? pod.metadata.creationTimestamp,
+    containers: containers.map((one) => containerStats(one, disk, onlyCpuAndMemory)),
+    ...(measured === undefined ? {} : usage(measured)),
+    ...(onlyCpuAndMemory ? {} : { 'ephemeral-storage': { ...filesystem(disk), usedBytes: used } }),
+  };
+}
+
+function containerStats(one: ContainerMeasured, disk: FilesystemStats, onlyCpuAndMemory: boolean): Json {
+  const { name, startedAt, writableBytes, writableInodes, logBytes } = one;
+  return {
+    name,
+    ...(startedAt === undefined ? {} : { startTime: startedAt }),
+    ...usage(one),
+    ...(onlyCpuAndMemory
+      ? {}
+      : {
+          rootfs: { ...filesystem(disk), usedBytes: writableBytes ?? 0, inodesUsed: writableInodes ?? 0 },
+          logs: { ...filesystem(disk), usedBytes: logBytes },
+        }),
+  };
+}
+
+function usage({ usage, cpuNanocores }: Measured, memoryBytes?: number): Json {
+  const at = time(usage.timestampMs);
+  const { workingSetBytes } = usage;
+  return {
+    cpu: { time: at, usageNanoCores: cpuNanocores, usageCoreNanoSeconds: usage.cpuNanoseconds },
+    memory: {
+      time: at,
+      availableBytes:
+        memoryBytes === undefined || workingSetBytes === undefined
+          ? undefined
+          : memoryBytes - workingSetBytes,
+      usageBytes: usage.usageBytes,
+      workingSetBytes,
+      rssBytes: usage.rssBytes,
+      pageFaults: usage.pageFaults,
+      majorPageFaults: usage.majorPageFaults,
+    },
+  };
+}
+
+function filesystem({
+  timestampMs,
+  availableBytes,
+  capacityBytes,
+  usedBytes,
+  inodes,
+  inodesFree,
+}: FilesystemStats): Json {
+  return {
+    time: time(timestampMs),
+    availableBytes,
+    capacityBytes,
+    usedBytes,
+    inodesFree,
+    inodes,
+    inodesUsed: inodes - inodesFree,
+  };
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+}
