@@ -12,9 +12,15 @@ import {
 import type { NameCheck } from '../../api/names.js';
 import type { KubernetesObject } from '../../api/objects.js';
 
+/** The text of the second that was asked for last: writes come by the thousand in one. */
+let lastTimestamp = { second: NaN, text: '' };
+
 /** A time as Kubernetes writes it: UTC, whole seconds. */
 export function timestamp(milliseconds: number): string {
-  return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(milliseconds / 1000);
+  if (lastTimestamp.second !== second)
+    lastTimestamp = { second, text: `${new Date(milliseconds).toISOString().slice(0, 19)}Z` };
+  return lastTimestamp.text;
 }
 
 /** Letters and digits that make no words and are not mistaken for each other. */
