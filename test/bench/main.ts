@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: measures, prints tables, and with `--write` puts them into docs/benchmarks.md.
  *
- * `store` and `capacity` need etcd; `http` nothing; `cluster` and `node` need root and an installed machine without a running Knarr.
+ * `store` and `capacity` need etcd; `http` and `write` nothing; `cluster` and `node` need root and an installed machine without a running Knarr.
  */
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -60,6 +60,16 @@ program
   .action(async (flags: { write: boolean; objects: number }) => {
     const { benchmarkCapacity } = await import('./capacity-benchmark.js');
     await report((progress) => benchmarkCapacity({ objects: flags.objects, progress }), flags);
+  });
+program
+  .command('write')
+  .description('where the processor time of a PUT goes, by stage, beside a raw Node server')
+  .option('--write', 'put the result into docs/benchmarks.md', false)
+  .option('--seconds <number>', 'how long', Number, 10)
+  .action(async (flags: { write: boolean; seconds: number }) => {
+    const { benchmarkWrite } = await import('./write-benchmark.js');
+    const durationMs = flags.seconds * 1000;
+    await report(async (progress) => [await benchmarkWrite({ durationMs, progress })], flags);
   });
 program
   .command('http')

@@ -40,14 +40,19 @@ export function cpuSeconds(pid: number): number {
   return cpuTicks(pid) / ticksPerSecond;
 }
 
-function statFields(pid: number): string[] {
-  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+/** The same of one thread; the main one has the id of its process. */
+export function threadCpuSeconds(pid: number, thread: number): number {
+  return cpuTicks(pid, `task/${thread}/`) / ticksPerSecond;
+}
+
+function statFields(pid: number, thread: string): string[] {
+  const text = readFileSync(`/proc/${pid}/${thread}stat`, 'utf8');
   // The command in parentheses may hold spaces.
   return text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 
-function cpuTicks(pid: number): number {
-  const fields = statFields(pid);
+function cpuTicks(pid: number, thread = ''): number {
+  const fields = statFields(pid, thread);
   return Number(fields[11]) + Number(fields[12]);
 }
 
