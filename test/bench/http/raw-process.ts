@@ -13,6 +13,32 @@ export interface RawServerTask {
   readonly ca: string;
 }
 
+/** With all of a large body at once, the client would begin to read when all of it is encrypted. */
+const portionBytes = 256 * 1024;
+
+async function send(stream: ServerHttp2Stream, body: Buffer): Promise<void> {
+  let at = 0;
+  for (; body.length - at > portionBytes; at += portionBytes)
+    if (!stream.write(body.subarray(at, at + portionBytes)) && !(await drained(stream))) return;
+  stream.end(body.subarray(at));
+}
+
+/** False when the stream has ended before. */
+function drained(stream: ServerHttp2Stream): Promise<boolean> {
+  return new Promise((resolve) => {
+    const onDrain = (): void => {
+      stream.off('close', onClose);
+      setImmediate(resolve, true);
+    };
+    const onClose = (): void => {
+      stream.off('drain', onDrain);
+      resolve(false);
+    };
+    stream.once('drain', onDrain);
+    stream.once('close', onClose);
+  });
+}
+
 /** Resolves with the port. */
 serveTasks(
   (tls) =>
@@ -48,7 +74,7 @@ serveTasks(
             'content-type': 'application/json',
             'content-length': String(body.length),
           });
-          stream.end(body);
+          void send(stream, body);
           if (path !== '/notify') return;
           const line = Buffer.concat([...chunks, Buffer.from('\n')]);
           for (const watcher of watching) watcher.write(line);
