@@ -52,8 +52,8 @@ export interface DispatcherOptions {
   readonly limiter: RequestLimiter;
   /** How long a request may take that is neither a watch nor a log nor a tunnel. */
   readonly requestTimeoutMs: number;
-  /** Text of a page for those who look for what is wrong, by its path. */
-  readonly debugPage: (path: string) => string | undefined;
+  /** Text of a page for those who look for what is wrong. */
+  readonly debugPage: (asked: Pick<Exchange, 'path' | 'query'>) => string | undefined;
 }
 
 interface Route {
@@ -230,7 +230,7 @@ export class Dispatcher {
       );
       return;
     }
-    const page = this.#options.debugPage(exchange.path);
+    const page = this.#options.debugPage(exchange);
     if (page !== undefined) {
       respondText(exchange, 200, page);
       return;

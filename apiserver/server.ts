@@ -30,6 +30,7 @@ import { untilStoreAnswers } from './bootstrap/until-store-answers.js';
 import { ensureNamespaces, ensurePriorityClasses } from './bootstrap/system-objects.js';
 import { followDefinitions } from './custom-resources/follow-definitions.js';
 import { Dispatcher } from './dispatch.js';
+import type { DispatcherOptions } from './dispatch.js';
 import { DiscoveryHandler } from './discovery/discovery-handler.js';
 import { HealthHandler } from './discovery/health-handler.js';
 import { OpenApiHandler } from './discovery/openapi-handler.js';
@@ -165,10 +166,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     );
     const dispatcher = createDispatcher(options, parts, cache, {
       limiter: flowControl.limiter,
-      debugPage: (path) =>
+      debugPage: ({ path, query }) =>
         flowControl.controller === undefined
           ? undefined
-          : dumpFlowControl(path, flowControl.controller.levels),
+          : dumpFlowControl({ path, query, levels: flowControl.controller.levels, clock }),
       aggregator,
       port: () => listener?.port ?? options.port,
     });
@@ -320,7 +321,7 @@ async function checkStore(store: Store): Promise<void> {
 
 interface DispatcherDependencies {
   readonly limiter: RequestLimiter;
-  readonly debugPage: (path: string) => string | undefined;
+  readonly debugPage: DispatcherOptions['debugPage'];
   readonly aggregator: Aggregator;
   readonly port: () => number;
 }

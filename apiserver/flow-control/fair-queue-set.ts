@@ -33,7 +33,22 @@ export interface Ticket {
   readonly queueLength: number;
 }
 
+/** A request in the level, for the dump pages. */
+export interface DescribedTicket {
+  readonly flow: Flow;
+  /** What {@link FairQueueSet.start} was told of it. */
+  readonly about: unknown;
+  readonly seats: number;
+  readonly arrivedMs: number;
+  /** Undefined while it waits. */
+  readonly startedMs: number | undefined;
+  readonly queueIndex: number;
+  /** Its place among those that wait there; -1 for one that runs. */
+  readonly indexInQueue: number;
+}
+
 interface OwnTicket extends Ticket {
+  readonly about: unknown;
   state: 'waiting' | 'running' | 'ended';
   readonly flow: Flow;
   readonly queue: Queue;
@@ -64,6 +79,7 @@ export class FairQueueSet {
   readonly #queues: Queue[] = [];
   #limits: QueuingLimits;
   #seatLimit: number;
+  readonly #tickets = new Set<OwnTicket>();
   #virtualTime = 0;
   #lastMs: number;
   #waiting = 0;
@@ -118,7 +134,7 @@ export class FairQueueSet {
    * Runs the request now, or lets it wait in the emptiest queue of its flow's hand, or refuses it. `run` is called once,
    * when the request gets its seats; that may be before this returns.
    */
-  start(flow: Flow, seats: number, run: () => void): Ticket | Refusal {
+  start(flow: Flow, seats: number, run: () => void, about?: unknown): Ticket | Refusal {
     this.#advance();
     const queue = this.#emptiestOf(flow.hand);
     // A newcomer that waits did not fit when seats came free last; so one that fits now overtakes nobody.
@@ -141,7 +157,9 @@ export class FairQueueSet {
       flow,
       queue,
       run,
+      about,
     };
+    this.#tickets.add(ticket);
     if (fits) {
       this.#run(ticket);
       return ticket;
@@ -160,6 +178,7 @@ export class FairQueueSet {
     if (ticket.state !== 'running') return;
     this.#advance();
     ticket.state = 'ended';
+    this.#tickets.delete(ticket);
     const { flow, queue, seats, startedMs } = ticket;
     flow.runningSeats -= seats;
     queue.runningSeats -= seats;
@@ -176,6 +195,7 @@ export class FairQueueSet {
     if (ticket.state !== 'waiting') return false;
     this.#advance();
     ticket.state = 'ended';
+    this.#tickets.delete(ticket);
     const { queue, seats } = ticket;
     queue.waiting.splice(queue.waiting.indexOf(ticket), 1);
     this.#leaveQueue(queue, seats);
@@ -189,16 +209,30 @@ export class FairQueueSet {
   describeQueues(): readonly {
     readonly index: number;
     readonly waiting: number;
+    readonly running: number;
     readonly waitingSeats: number;
     readonly runningSeats: number;
     readonly virtualStart: number;
   }[] {
     return this.#queues.flatMap((queue, index) => {
+      if (!isActive(queue)) return [];
       const { waiting, waitingSeats, runningSeats, virtualStart } = queue;
-      return isActive(queue)
-        ? [{ index, waiting: waiting.length, waitingSeats, runningSeats, virtualStart }]
-        : [];
+      const running = [...this.#tickets].filter((one) => one.queue === queue).length - waiting.length;
+      return [{ index, waiting: waiting.length, running, waitingSeats, runningSeats, virtualStart }];
     });
+  }
+
+  /** All requests in the level, those of each queue in their order. */
+  describeTickets(): readonly DescribedTicket[] {
+    return [...this.#tickets].map((ticket) => ({
+      flow: ticket.flow,
+      about: ticket.about,
+      seats: ticket.seats,
+      arrivedMs: ticket.arrivedMs,
+      startedMs: ticket.state === 'running' ? ticket.startedMs : undefined,
+      queueIndex: this.#queues.indexOf(ticket.queue),
+      indexInQueue: ticket.queue.waiting.indexOf(ticket),
+    }));
   }
 
   /** Virtual time runs as fast as the seats in use serve each of the active queues. */

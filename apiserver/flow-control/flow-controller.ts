@@ -48,6 +48,8 @@ export interface EnterOptions {
   readonly type: 'regular' | 'watch';
   /** Its signal aborts when the client has gone; asked for only where a request has to wait. */
   readonly client: { readonly signal: AbortSignal };
+  /** For the dump pages. */
+  readonly request?: RequestAttributes;
 }
 
 export interface FlowControllerOptions {
@@ -156,13 +158,13 @@ export class FlowController {
   }
 
   /** Waits for seats. Throws, or rejects with, TooManyRequests. */
-  enter(flow: RequestFlow, { seats, type, client }: EnterOptions): Permit | Promise<Permit> {
+  enter(flow: RequestFlow, { seats, type, client, request }: EnterOptions): Permit | Promise<Permit> {
     const { level, meter } = flow.schema;
     const { clock } = this.#options;
     const taken = level.seatsFor(seats);
     meter.estimated.observe(taken);
     let wake: (() => void) | undefined;
-    const ticket = level.queues.start(flow, taken, () => wake?.());
+    const ticket = level.queues.start(flow, taken, () => wake?.(), request);
     level.measure();
     if (typeof ticket === 'string') throw this.#reject(flow.schema, ticket);
     if (!level.exempt) meter.queueLength.observe(ticket.queueLength);

@@ -65,7 +65,8 @@ export class PriorityAndFairness implements RequestLimiter {
     exchange.addHeader(flowSchemaHeader, schema.uid);
     exchange.addHeader(priorityLevelHeader, schema.level.uid);
     const type = isWatch ? 'watch' : 'regular';
-    const permit = await this.#enter(flow, { seats: estimateSeats(), type, client: exchange });
+    const entry = { seats: estimateSeats(), type, client: exchange, request: attributes } as const;
+    const permit = await this.#enter(flow, entry);
     if (schema.level.exempt) return { turn: turnOfOthers, release: permit.release };
     const turn = (writtenBytes?: number): Promise<void> | undefined => this.#turns.take(flow, writtenBytes);
     await turn();
