@@ -155,10 +155,13 @@ export class WatchedObjects<T extends KubernetesObject> {
         const list = await this.#client.list({ ...selection, signal });
         set(list.items[0]);
         failures = 0;
+        // It will never change: no need to listen.
+        if (isImmutable(list.items[0])) return;
         const watch = this.#client.watch({ ...selection, resourceVersion: list.resourceVersion, signal });
         for await (const event of watch) {
           if (event.type === 'BOOKMARK') continue;
           set(event.type === 'DELETED' ? undefined : event.object);
+          if (event.type !== 'DELETED' && isImmutable(event.object)) return;
         }
       } catch (error) {
         if (aborted()) return;
@@ -176,4 +179,9 @@ export class WatchedObjects<T extends KubernetesObject> {
       await sleep(this.#options.clock, delay, signal);
     }
   }
+}
+
+/** ConfigMaps and Secrets can be declared never to change. */
+function isImmutable(object: (KubernetesObject & { readonly immutable?: boolean }) | undefined): boolean {
+  return object?.immutable === true;
 }

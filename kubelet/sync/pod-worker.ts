@@ -46,6 +46,7 @@ export class PodWorker {
   #errors: ReadonlyMap<string, WaitingReason> = new Map();
   #permit: StartupPermit | undefined;
   #payloadVersion = '';
+  #volumesReleased = false;
   #order: EndOrder | undefined;
   readonly #orderDone: Promise<void>;
   #resolveOrder: () => void = () => undefined;
@@ -208,6 +209,7 @@ export class PodWorker {
       await this.#fulfilOrder(this.#order);
     if (actions.wakeAtMs !== undefined) this.#wakeAt(actions.wakeAtMs);
     if (!actions.finished) await this.#refreshVolumes(runtime, signal);
+    else if (!hasWork(actions)) await this.#releaseVolumes();
     await removeDeadContainers(this.#services, this.#pod, runtime);
   }
 
@@ -296,6 +298,13 @@ export class PodWorker {
     this.#payloadVersion = version;
     if ((this.#pod.spec.volumes ?? []).length === 0) return;
     await this.#services.volumes.refresh(this.#pod, podFacts(this.#services, sandbox.ips), signal);
+  }
+
+  /** A Pod that has ended keeps neither memory nor disks, though its object may stay for long. */
+  async #releaseVolumes(): Promise<void> {
+    if (this.#volumesReleased) return;
+    await this.#services.volumes.release(this.#pod.metadata.uid);
+    this.#volumesReleased = true;
   }
 
   async #terminate(signal: AbortSignal): Promise<void> {

@@ -163,11 +163,17 @@ export class PodWorkers {
     for (const uid of await listFolder(folders.all)) {
       if (alive.has(uid) || this.#workers.has(uid)) continue;
       log.info('removing the folder of a pod that is gone', { uid });
-      await volumes.tearDown(uid);
-      await cgroups.remove(uid);
+      try {
+        await volumes.tearDown(uid);
+        await cgroups.remove(uid);
+      } catch (error) {
+        // A mount that does not let go must not keep the others; it is tried again with the next round.
+        log.warn('the folder of a pod that is gone could not be removed', { uid, err: error });
+      }
     }
     for (const uid of await cgroups.list())
       if (!alive.has(uid) && !this.#workers.has(uid)) await this.#removeCgroup(uid);
+    await volumes.releaseUnused();
     for (const name of await listFolder(folders.allLogs)) {
       const uid = name.slice(name.lastIndexOf('_') + 1);
       if (!alive.has(uid) && !this.#workers.has(uid))

@@ -25,11 +25,13 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { Test } from 'tap';
 import type { HostPathType, Pod, PodSecurityContext, VolumeMount } from '../../api/generated/core-v1.js';
+import { ManualClock } from '../../common/clock.js';
 import { MountedError, removeTree } from '../../common/remove-tree.js';
 import { prepareContainerMounts } from '../../kubelet/volumes/container-mounts.js';
 import type { ContainerMounts } from '../../kubelet/volumes/container-mounts.js';
 import { systemMounter } from '../../kubelet/volumes/mounter.js';
 import type { VolumeManager } from '../../kubelet/volumes/volume-manager.js';
+import { VolumeStats } from '../../kubelet/volumes/volume-stats.js';
 import { claimed, facts, podOf, VolumeRig } from '../contract/volume-plugin.js';
 import { runInOwnNamespaces } from '../support/netns.js';
 
@@ -48,6 +50,7 @@ async function testVolumes(): Promise<void> {
   await t.test('propagation needs shared mounts', (t) => testPropagation(t, ours));
   await t.test('disks: formatted once, mounted once, never formatted again', (t) => testDisks(t, ours));
   await t.test('what is behind a mount is never removed', (t) => testRemoval(t, ours));
+  await t.test('how full volumes are', (t) => testStats(t, ours));
   await t.test('one pod at a time, and servers that cannot be reached', (t) => testRefusals(t, ours));
 }
 
@@ -391,6 +394,38 @@ async function testRemoval(t: Test, ours: string): Promise<void> {
   rmSync(join(lost, 'written below the mount'));
   await rig.manager().tearDown('a');
   t.ok(existsSync(join(data, 'file')));
+  await rig.remove();
+}
+
+async function testStats(t: Test, ours: string): Promise<void> {
+  const rig = new VolumeRig(claimed({ local: { path: ours } }));
+  const volumes = rig.manager();
+  const kibibyte = 1024;
+  const disk = podOf('disk', { emptyDir: { sizeLimit: '1Mi' } });
+  const memory = podOf('memory', { emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } });
+  const claim = podOf('claim', { persistentVolumeClaim: { claimName: 'claim' } });
+  const host = podOf('host', { hostPath: { path: ours } });
+  writeFileSync(join(await ready(volumes, disk), 'file'), Buffer.alloc(300 * kibibyte, 1));
+  writeFileSync(join(await ready(volumes, memory), 'file'), Buffer.alloc(300 * kibibyte, 1));
+  await ready(volumes, claim);
+  const clock = new ManualClock();
+  const stats = new VolumeStats({ volumes: rig.manager(), mounter: systemMounter, clock });
+  const pods = [disk, memory, claim, host];
+  const first = await stats.ofPods(pods);
+  const [onDisk] = first.get('disk') ?? [];
+  t.match(onDisk, { name: 'data', isEphemeralStorage: true, sizeLimitBytes: 1024 * kibibyte, inodesUsed: 2 });
+  t.ok(Math.abs((onDisk?.usedBytes ?? 0) - 300 * kibibyte) < 50 * kibibyte, 'of the folder alone');
+  const [inMemory] = first.get('memory') ?? [];
+  t.match(inMemory, { isEphemeralStorage: false, capacityBytes: 1024 * kibibyte, usedBytes: 300 * kibibyte });
+  const [claimedUsage] = first.get('claim') ?? [];
+  t.match(claimedUsage, { claim: 'default/claim', isEphemeralStorage: false });
+  t.ok((claimedUsage?.capacityBytes ?? 0) > 0 && (claimedUsage?.inodes ?? 0) > 0);
+  t.strictSame(first.get('host'), [], 'the node is no volume to measure');
+  await volumes.tearDown('disk');
+  t.equal(await stats.ofPods(pods), first, 'remembered for a minute');
+  clock.advance(61_000);
+  t.strictSame((await stats.ofPods(pods)).get('disk'), [], 'what is gone has no figures');
+  for (const uid of ['memory', 'claim']) await volumes.tearDown(uid);
   await rig.remove();
 }
 
