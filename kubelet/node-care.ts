@@ -4,11 +4,13 @@
  */
 import type { Node } from '../api/generated/core-v1.js';
 import type { EventRecorder, Informer } from '../client/types.js';
+import { sleep } from '../common/clock.js';
 import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
 import { removeContainersOfEndedPods } from './collection/container-collector.js';
 import { ImageCollector } from './collection/image-collector.js';
 import type { KubeletConfiguration } from './config/kubelet-configuration.js';
+import { qosCpuShares } from './containers/resources.js';
 import { EvictionManager } from './eviction/eviction-manager.js';
 import { createMeasurer } from './eviction/measure.js';
 import type { Measurer } from './eviction/measure.js';
@@ -83,7 +85,29 @@ export function createNodeCare(options: NodeCareOptions): NodeCare {
     eviction,
     images,
     run: async (signal) => {
-      await Promise.all([eviction.run(signal), images.run(signal)]);
+      await Promise.all([eviction.run(signal), images.run(signal), keepQosShares(options, signal)]);
     },
   };
+}
+
+const qosIntervalMs = 10_000;
+
+/** The CPU weights of the classes of Pods follow what their Pods ask for. */
+async function keepQosShares(
+  { services, workers, clock, log }: NodeCareOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  let written = '';
+  const stopped = (): boolean => signal.aborted;
+  while (!stopped()) {
+    const shares = qosCpuShares(workers.activePods());
+    const wanted = JSON.stringify(shares);
+    try {
+      if (wanted !== written) await services.cgroups.setQosShares(shares);
+      written = wanted;
+    } catch (error) {
+      log.warn('the weights of the classes of pods could not be set, will try again', { err: error });
+    }
+    await sleep(clock, qosIntervalMs, signal);
+  }
 }
