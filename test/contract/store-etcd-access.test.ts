@@ -128,6 +128,27 @@ void t.test('opening waits for an etcd that is not there yet, and says so once',
   await etcd.stop();
 });
 
+void t.test('opening survives connections that are cut while it reads', async (t) => {
+  const etcd = await startEtcd();
+  const proxy = await TcpProxy.start(etcd.endpoint);
+  t.teardown(async () => {
+    await proxy.stop();
+    await etcd.stop();
+  });
+  const { startTimeoutMs, ...waiting } = base;
+  t.equal(startTimeoutMs, 0);
+  let connections = 0;
+  // The first one does not live to the settings of HTTP/2, each a little longer than the one before.
+  proxy.cutEachAfter(() => ({
+    direction: 'to-client',
+    bytes: ++connections < 14 ? connections * 15 : Infinity,
+  }));
+  const store = await openEtcdStore({ ...waiting, endpoints: [proxy.endpoint] });
+  t.ok(connections > 5, `${connections} connections`);
+  t.equal((await store.get('/registry/none')).record, undefined);
+  await store.close();
+});
+
 void t.test('users and passwords, and tokens that are forgotten', async (t) => {
   const etcd = await startEtcd({ flags: ['--auth-token=simple'] });
   const admin = new Etcd3({ hosts: etcd.endpoint });

@@ -68,10 +68,8 @@ const defaultCompactionIntervalMs = 5 * 60_000;
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   const store = new EtcdStore(options);
   try {
-    await waitForEtcd(async (signal) => {
-      await store.get('/registry/', signal);
-    }, options);
-    await store.begin();
+    await waitForEtcd((signal) => store.readOwnRecord(signal), options);
+    store.begin();
   } catch (error) {
     await store.close();
     throw error;
@@ -103,11 +101,15 @@ class EtcdStore implements Store {
     this.#progress = new EtcdProgress(this.#client, this.#keys);
   }
 
-  /** Reads what the store keeps about itself, and starts what goes on beside the calls; closing ends it. */
-  async begin(): Promise<void> {
-    const [kv] = (await this.#read({ key: this.#keys.own(revisionOffsetRecord) })).kvs;
+  /** What the store keeps about itself. */
+  async readOwnRecord(signal?: AbortSignal): Promise<void> {
+    const [kv] = (await this.#read({ key: this.#keys.own(revisionOffsetRecord) }, signal)).kvs;
     if (kv !== undefined) this.#keys.revisionOffset = Number(kv.value.toString());
     this.#noteCompaction(this.#keys.revisionOffset);
+  }
+
+  /** Starts what goes on beside the calls; closing ends it. */
+  begin(): void {
     const intervalMs = this.#options.compactionIntervalMs ?? defaultCompactionIntervalMs;
     if (intervalMs === 0) return;
     const { log } = this.#options;
