@@ -96,7 +96,7 @@ export class Dispatcher {
     const found = this.#find(exchange);
     const timeLimit = new TimeLimit(exchange, parts.clock);
     try {
-      if (found.kind !== 'route' || !isLongRunning(found.route.verb))
+      if (!takesLong(found, exchange, upgrade))
         timeLimit.start(readTimeoutMs(exchange, this.#options.requestTimeoutMs));
       const user = await authenticator.authenticate(exchange);
       if (found.kind !== 'route') {
@@ -108,7 +108,8 @@ export class Dispatcher {
         if (found.kind === 'refused') throw found.error;
         if (found.kind === 'remote') {
           await this.#authorize(attributes);
-          await this.#options.aggregator.handle(exchange, user, found.service);
+          const forwarded = { exchange, user, upgrade, admission };
+          await this.#options.aggregator.handle(forwarded, found.service);
           return;
         }
         await this.#handlePath(exchange, attributes);
@@ -330,6 +331,13 @@ function remoteVerb(exchange: Exchange, path: ResourcePath): string {
       if (wantsWatch(exchange, path)) return 'watch';
       return path.name === '' ? 'list' : 'get';
   }
+}
+
+/** Watches, logs and tunnels, also those of another server, last as long as their client wants. */
+function takesLong(found: Found, exchange: Exchange, upgrade: UpgradeRequest | undefined): boolean {
+  if (found.kind === 'route') return isLongRunning(found.route.verb);
+  if (found.kind !== 'remote') return false;
+  return upgrade !== undefined || (found.path !== undefined && wantsWatch(exchange, found.path));
 }
 
 function wantsWatch(exchange: Exchange, path: ResourcePath): boolean {

@@ -9,9 +9,9 @@ import {
   readPort,
   readWholeNumber,
 } from '../common/read-flags.js';
-import { UsageError } from '../common/usage-error.js';
+import { declareFrontProxyFlags, readFrontProxyFlags } from './front-proxy-flags.js';
+import type { FrontProxyFlags } from './front-proxy-flags.js';
 import { startApiServer } from './server.js';
-import type { ApiServerOptions } from './server.js';
 import { declareServiceAccountFlags, readServiceAccountFlags } from './service-account-flags.js';
 import type { ServiceAccountFlags } from './service-account-flags.js';
 import { openStore } from './storage/backends/registry.js';
@@ -19,7 +19,7 @@ import type { Store } from './storage/store.js';
 import { declareStoreFlags, readStoreFlags } from './store-flags.js';
 import type { StoreFlags } from './store-flags.js';
 
-interface Flags extends ServiceAccountFlags, StoreFlags {
+interface Flags extends FrontProxyFlags, ServiceAccountFlags, StoreFlags {
   bindAddress: string;
   securePort: string;
   advertiseAddress?: string;
@@ -31,8 +31,6 @@ interface Flags extends ServiceAccountFlags, StoreFlags {
   kubeletCertificateAuthority?: string;
   kubeletClientCertificate?: string;
   kubeletClientKey?: string;
-  proxyClientCertFile?: string;
-  proxyClientKeyFile?: string;
   eventTtl: string;
   disableAdmissionPlugins: string;
   enablePriorityAndFairness: string | boolean;
@@ -46,7 +44,7 @@ await runComponent<Flags>({
   name: 'apiserver',
   description: 'Serves the Kubernetes API over a store.',
   flags: (command) =>
-    declareServiceAccountFlags(declareStoreFlags(command))
+    declareFrontProxyFlags(declareServiceAccountFlags(declareStoreFlags(command)))
       .option('--bind-address <address>', 'address to listen on', '0.0.0.0')
       .option('--secure-port <port>', 'port of HTTPS', '6443')
       .option('--advertise-address <address>', 'address under which the cluster reaches this server')
@@ -58,8 +56,6 @@ await runComponent<Flags>({
       .option('--kubelet-certificate-authority <file>', 'CA of the kubelets, PEM')
       .option('--kubelet-client-certificate <file>', 'client certificate for kubelets, PEM')
       .option('--kubelet-client-key <file>', 'its key, PEM')
-      .option('--proxy-client-cert-file <file>', 'client certificate for API servers behind this one, PEM')
-      .option('--proxy-client-key-file <file>', 'its key, PEM')
       .option('--event-ttl <duration>', 'how long Events are kept', '1h')
       .option('--disable-admission-plugins <names>', 'plugins that are left out, comma-separated', '')
       .option(
@@ -98,7 +94,7 @@ async function run(flags: Flags, { log, signal, metrics }: ComponentContext): Pr
         ...optionalPem('cert', '--kubelet-client-certificate', flags.kubeletClientCertificate),
         ...optionalPem('key', '--kubelet-client-key', flags.kubeletClientKey),
       },
-      ...readProxyCertificate(flags),
+      ...readFrontProxyFlags(flags),
       store,
       serviceClusterIpRange: flags.serviceClusterIpRange,
       serviceNodePortRange: flags.serviceNodePortRange,
@@ -130,19 +126,6 @@ async function run(flags: Flags, { log, signal, metrics }: ComponentContext): Pr
   } finally {
     await store.close();
   }
-}
-
-function readProxyCertificate(flags: Flags): Pick<ApiServerOptions, 'proxyCertificate'> {
-  const { proxyClientCertFile: cert, proxyClientKeyFile: key } = flags;
-  if (cert === undefined && key === undefined) return {};
-  if (cert === undefined || key === undefined)
-    throw new UsageError('--proxy-client-cert-file and --proxy-client-key-file go together');
-  return {
-    proxyCertificate: {
-      cert: readFlagFile('--proxy-client-cert-file', cert),
-      key: readFlagFile('--proxy-client-key-file', key),
-    },
-  };
 }
 
 function optionalPem<K extends string>(

@@ -23,6 +23,7 @@ import { registerLocalServices } from './aggregation/register-local.js';
 import { AdmissionMetrics } from './admission/admission-metrics.js';
 import { createAdmissionChain } from './admission/registry.js';
 import { ensureDefaultServiceCidr, runDefaultServiceCidr } from './bootstrap/default-service-cidr.js';
+import { authenticationData, publishAuthentication } from './bootstrap/extension-authentication.js';
 import { runKubernetesService } from './bootstrap/kubernetes-service.js';
 import { repairServiceClaims, runServiceClaimRepair } from './bootstrap/repair-service-claims.js';
 import { ServerPresence } from './bootstrap/server-presence.js';
@@ -38,6 +39,7 @@ import { OpenIdHandler } from './discovery/openid-handler.js';
 import { AccessMetrics } from './filters/access-metrics.js';
 import { Authenticator } from './filters/authentication.js';
 import type { Authorizer } from './filters/authorization.js';
+import type { FrontProxyOptions } from './filters/front-proxy.js';
 import { authenticatedUsersMayDoAll } from './filters/authorization.js';
 import type { ServedResource, ServerParts } from './handlers/context.js';
 import { LazilyServed, ResourceTable } from './handlers/context.js';
@@ -101,6 +103,8 @@ export interface ApiServerOptions {
   readonly serviceAccountTokens: ServiceAccountTokenOptions;
   /** What this server proves itself with to the API servers behind it. */
   readonly proxyCertificate?: ProxyCertificate;
+  /** Proxies before this server, and before those behind it, that may say who is asking. */
+  readonly frontProxy?: FrontProxyOptions;
   /** Admission plugins that are left out, by name. */
   readonly disabledAdmissionPlugins?: readonly string[];
   readonly log: Logger;
@@ -176,7 +180,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     listener = await listen({
       host: options.host,
       port: options.port,
-      tls: options.tls,
+      tls: { ...options.tls, ...trustedCertificates(options) },
       ...(options.connectionTimeouts === undefined ? {} : { timeouts: options.connectionTimeouts }),
       intake: flowControl.intake,
       onRequest: (exchange) => {
@@ -201,6 +205,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       runDefaultServiceCidr(parts, serviceCidr, stopping.signal),
       registerLocalServices(parts, stopping.signal),
       aggregator.run(stopping.signal),
+      publishAuthentication(parts, authenticationData(options), stopping.signal),
     ]);
     log.info('listening', { address: options.host, port });
     const opened = listener;
@@ -222,6 +227,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     await caching;
     throw error;
   }
+}
+
+/** Connections are let in with certificates of clients and of proxies; what each may say is decided later. */
+function trustedCertificates({ tls, frontProxy }: ApiServerOptions): { readonly clientCa?: string } {
+  const trusted = [tls.clientCa, frontProxy?.clientCa].filter((pem) => pem !== undefined);
+  return trusted.length === 0 ? {} : { clientCa: trusted.join('\n') };
 }
 
 function serveResources(
@@ -342,6 +353,8 @@ function createDispatcher(
       log: options.log,
       clock: parts.clock,
       metrics: access,
+      ...(options.frontProxy === undefined ? {} : { frontProxy: options.frontProxy }),
+      ...(options.tls.clientCa === undefined ? {} : { clientCa: options.tls.clientCa }),
     }),
     access,
     authorizer: parts.authorizer,

@@ -7,7 +7,7 @@ import { signingKeyFile, signingPublicKeyFile } from '../common/signing-key.js';
 import { etcdFlagValues } from './etcd-access.js';
 import { podCgroupRoot } from './layout.js';
 import type { Layout } from './layout.js';
-import { serviceAccountKey } from './pki/cluster-certificates.js';
+import { frontProxyAuthority, frontProxyClient, serviceAccountKey } from './pki/cluster-certificates.js';
 import type { ProcessDefinition } from './supervisor/supervise.js';
 
 export interface ProcessSources {
@@ -85,6 +85,14 @@ function apiserverFlags(layout: Layout): string[] {
     'kubelet-certificate-authority': certificateFile(data.pki, 'ca'),
     'kubelet-client-certificate': certificateFile(data.pki, 'apiserver-kubelet-client'),
     'kubelet-client-key': keyFile(data.pki, 'apiserver-kubelet-client'),
+    'requestheader-client-ca-file': certificateFile(data.pki, frontProxyAuthority),
+    'requestheader-allowed-names': frontProxyClient,
+    'requestheader-username-headers': 'X-Remote-User',
+    'requestheader-uid-headers': 'X-Remote-Uid',
+    'requestheader-group-headers': 'X-Remote-Group',
+    'requestheader-extra-headers-prefix': 'X-Remote-Extra-',
+    'proxy-client-cert-file': certificateFile(data.pki, frontProxyClient),
+    'proxy-client-key-file': keyFile(data.pki, frontProxyClient),
   });
 }
 

@@ -134,6 +134,8 @@ export interface PkiRequest {
   readonly authority: Subject;
   readonly certificates: Readonly<Record<string, CertificateRequest>>;
   readonly now: number;
+  /** Name of the authority's files: `ca` unless told. */
+  readonly authorityName?: string;
   readonly authorityDays?: number;
   readonly certificateDays?: number;
 }
@@ -155,7 +157,7 @@ export function keyFile(folder: string, name: string): string {
 }
 
 /**
- * Makes `folder` hold `ca.crt`, `ca.key` and a `NAME.crt`/`NAME.key` for each requested certificate, and returns
+ * Makes `folder` hold an authority (`ca.crt`, `ca.key` unless told) and a `NAME.crt`/`NAME.key` for each requested certificate, and returns
  * them. Idempotent: what is there and still good stays; what is about to expire, or no longer says what is
  * requested, is issued anew. Keys are readable by the owner alone. Not to be run twice at a time on one folder.
  * Rejects when a file is there that cannot be parsed, naming it: a damaged authority is never replaced silently.
@@ -163,13 +165,13 @@ export function keyFile(folder: string, name: string): string {
 export async function ensurePki(folder: string, request: PkiRequest): Promise<Pki> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);
-  const { now, authorityDays = 3650, certificateDays = 365 } = request;
+  const { now, authorityName = 'ca', authorityDays = 3650, certificateDays = 365 } = request;
   const issued: Record<string, string> = {};
-  let authority = await readPair(folder, 'ca');
+  let authority = await readPair(folder, authorityName);
   if (authority === undefined) {
     authority = await createAuthority(request.authority, { now, validDays: authorityDays });
-    await writePair(folder, 'ca', authority);
-    issued['ca'] = 'was missing';
+    await writePair(folder, authorityName, authority);
+    issued[authorityName] = 'was missing';
   }
   const pairs: Record<string, CertificatePair> = {};
   for (const [name, certificate] of Object.entries(request.certificates)) {

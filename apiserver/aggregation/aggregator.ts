@@ -2,19 +2,20 @@
  * API servers behind this one: asks them whether they are there, tells so in the status of their APIServices, makes what
  * they serve part of discovery, and passes requests on.
  */
-import type { IncomingMessage } from 'node:http';
 import type { APIService, APIServiceCondition } from '../../api/generated/apiregistration-v1.js';
 import type { ResourceDefinition } from '../../api/resources.js';
 import { apiServices } from '../../api/resources.js';
 import { isStatusError, StatusError } from '../../api/status-error.js';
 import { sleep } from '../../common/clock.js';
 import type { UserInfo } from '../filters/user-info.js';
-import type { ServerParts } from '../handlers/context.js';
-import type { Exchange } from '../http/exchange.js';
+import type { ResourceRequest, ServerParts } from '../handlers/context.js';
+import type { UpgradeRequest } from '../http/listener.js';
 import { timestamp } from '../resources/object-meta.js';
 import { forwardRequest } from '../subresources/proxy/forward-request.js';
+import type { BackendAnswer } from '../subresources/proxy/forward-request.js';
 import { hasBody, passThrough } from '../subresources/proxy/proxy.js';
 import { requestHeaders } from '../subresources/proxy/proxy-headers.js';
+import { tunnel } from '../subresources/tunnel.js';
 import { locateBackend, userHeaders } from './backend.js';
 import type { Backend, ProxyCertificate } from './backend.js';
 import { remoteDefinitions } from './remote-definitions.js';
@@ -29,6 +30,11 @@ interface Remote {
   readonly service: APIService;
   available: boolean;
   definitions: readonly ResourceDefinition[];
+}
+
+/** A request for the server behind an APIService. */
+export interface ForwardedToServer extends Pick<ResourceRequest, 'exchange' | 'user' | 'admission'> {
+  readonly upgrade: UpgradeRequest | undefined;
 }
 
 type Verdict = Pick<APIServiceCondition, 'status' | 'reason' | 'message'> & {
@@ -57,32 +63,36 @@ export class Aggregator {
     return root === 'apis' ? this.#remotes.get(`${version}.${group}`)?.service : undefined;
   }
 
-  /** Passes a request on. Throws ServiceUnavailable when the server is not there. */
-  async handle(exchange: Exchange, user: UserInfo, service: APIService): Promise<void> {
+  /** Passes a request on, a change of protocol included. Throws ServiceUnavailable when the server is not there. */
+  async handle(forwarded: ForwardedToServer, service: APIService): Promise<void> {
     if (this.#remotes.get(service.metadata.name)?.available !== true) throw unavailable();
-    const response = await this.#ask(service, exchange, user);
-    await passThrough(exchange, response);
+    const answer = await this.#ask(service, forwarded);
+    // The answer has begun, and may take as long as a watch: it holds nobody's place.
+    forwarded.admission.release();
+    if (answer.kind === 'answered') await passThrough(forwarded.exchange, answer.response);
+    else if (forwarded.upgrade === undefined) answer.socket.destroy();
+    else await tunnel(forwarded.upgrade, answer, this.#parts.stopping);
   }
 
-  async #ask(service: APIService, exchange: Exchange, user: UserInfo): Promise<IncomingMessage> {
+  async #ask(service: APIService, { exchange, user, upgrade }: ForwardedToServer): Promise<BackendAnswer> {
     const backend = await this.#locate(service);
     if (backend.kind === 'absent') throw unavailable();
     const host = `${String(backend.options.host)}:${String(backend.options.port)}`;
     const place = { host, prefix: exchange.path, clientAddress: exchange.socket.remoteAddress ?? '' };
+    const isUpgrade = upgrade !== undefined;
     try {
-      const answer = await forwardRequest({
+      return await forwardRequest({
         secure: true,
         options: {
           ...backend.options,
           agent: false,
           method: exchange.method,
           path: exchange.path + exchange.search,
-          headers: { ...requestHeaders(exchange.headers, place, '', false), ...userHeaders(user) },
+          headers: { ...requestHeaders(exchange.headers, place, '', isUpgrade), ...userHeaders(user) },
         },
-        body: hasBody(exchange) ? exchange.body : undefined,
+        body: !isUpgrade && hasBody(exchange) ? exchange.body : undefined,
         signal: exchange.signal,
       });
-      return answer.response;
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new StatusError('ServiceUnavailable', `error trying to reach service: ${why}`, { cause });

@@ -1,13 +1,16 @@
 /**
- * Who is asking: by client certificate, else by bearer token, else anonymous. The first credential that proves a name
- * counts; when there are only bad ones, nobody is let in under another name.
+ * Who is asking: as a proxy with a certificate of its own says, by client certificate, else by bearer token, else anonymous.
+ * The first credential that proves a name counts; when there are only bad ones, nobody is let in under another name.
  */
+import { X509Certificate } from 'node:crypto';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { StatusError } from '../../api/status-error.js';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { Exchange } from '../http/exchange.js';
 import type { AccessMetrics } from './access-metrics.js';
+import { isIssuedBy, readCertificates, userOfHeaders } from './front-proxy.js';
+import type { FrontProxyOptions } from './front-proxy.js';
 import { anonymous, authenticatedGroup } from './user-info.js';
 import type { UserInfo } from './user-info.js';
 
@@ -28,7 +31,11 @@ export interface TokenAuthenticator {
 }
 
 type CertificateVerdict =
-  { readonly kind: 'none' } | { readonly kind: 'rejected'; readonly reason: string } | CertificateUser;
+  | { readonly kind: 'none' }
+  | { readonly kind: 'rejected'; readonly reason: string }
+  /** Of a proxy: who is asking stands in the headers of each request. */
+  | { readonly kind: 'proxy' }
+  | CertificateUser;
 interface CertificateUser {
   readonly kind: 'accepted';
   readonly user: UserInfo;
@@ -39,6 +46,10 @@ export interface AuthenticatorParts {
   readonly log: Logger;
   readonly clock: Clock;
   readonly metrics: AccessMetrics;
+  /** Proxies that may say who is asking; nobody unless told. */
+  readonly frontProxy?: FrontProxyOptions;
+  /** Authorities of client certificates, PEM: needed where proxies have others. */
+  readonly clientCa?: string;
 }
 
 export class Authenticator {
@@ -48,8 +59,15 @@ export class Authenticator {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #metrics: AccessMetrics;
+  readonly #proxies: Proxies | undefined;
 
-  constructor(tokens: TokenAuthenticator, { log, clock, metrics }: AuthenticatorParts) {
+  constructor(tokens: TokenAuthenticator, { log, clock, metrics, frontProxy, clientCa }: AuthenticatorParts) {
+    if (frontProxy !== undefined)
+      this.#proxies = {
+        options: frontProxy,
+        authorities: readCertificates(frontProxy.clientCa),
+        clientAuthorities: readCertificates(clientCa ?? ''),
+      };
     this.#tokens = tokens;
     this.#log = log;
     this.#clock = clock;
@@ -67,9 +85,13 @@ export class Authenticator {
       this.#metrics.certificateUsed((certificate.validUntilMs - this.#clock.now()) / 1000);
       return this.#authenticated(certificate.user, startedMs);
     }
+    if (certificate.kind === 'proxy' && this.#proxies !== undefined) {
+      const user = userOfHeaders(exchange.headers, this.#proxies.options);
+      if (user !== undefined) return this.#authenticated(user, startedMs);
+    }
     const token = bearerToken(exchange.headers.authorization);
     if (token !== undefined) return this.#byToken(token, exchange.path, startedMs);
-    if (certificate.kind === 'none') return this.#authenticated(anonymous, startedMs);
+    if (certificate.kind !== 'rejected') return this.#authenticated(anonymous, startedMs);
     throw this.#unauthorized(certificate.reason, exchange.path, startedMs);
   }
 
@@ -103,7 +125,7 @@ export class Authenticator {
   #certificateOf(socket: TLSSocket): CertificateVerdict {
     const before = this.#connections.get(socket);
     if (before !== undefined) return before;
-    const verdict = verdictOfConnection(socket);
+    const verdict = verdictOfConnection(socket, this.#proxies);
     this.#connections.set(socket, verdict);
     return verdict;
   }
@@ -115,13 +137,42 @@ export function bearerToken(header: string | undefined): string | undefined {
   return token === '' ? undefined : token;
 }
 
-function verdictOfConnection(socket: TLSSocket): CertificateVerdict {
+interface Proxies {
+  readonly options: FrontProxyOptions;
+  readonly authorities: readonly X509Certificate[];
+  readonly clientAuthorities: readonly X509Certificate[];
+}
+
+/**
+ * A certificate counts for what its authority is for: one of a proxy names no user of its own. Undefined for one that is no
+ * proxy's.
+ */
+function verdictOfProxy(
+  certificate: Partial<PeerCertificate>,
+  name: string,
+  { options, authorities, clientAuthorities }: Proxies,
+): CertificateVerdict | undefined {
+  if (certificate.raw === undefined) return undefined;
+  const own = new X509Certificate(certificate.raw);
+  const { allowedNames } = options;
+  if (isIssuedBy(own, authorities) && (allowedNames.length === 0 || allowedNames.includes(name)))
+    return { kind: 'proxy' };
+  if (isIssuedBy(own, clientAuthorities)) return undefined;
+  return {
+    kind: 'rejected',
+    reason: `x509: subject with cn=${name} is not in the allowed list, or its authority is not for clients`,
+  };
+}
+
+function verdictOfConnection(socket: TLSSocket, proxies: Proxies | undefined): CertificateVerdict {
   const certificate: Partial<PeerCertificate> = socket.getPeerCertificate();
   const subject = certificate.subject as { CN?: string | string[]; O?: string | string[] } | undefined;
   if (subject === undefined) return { kind: 'none' };
   if (!socket.authorized) return { kind: 'rejected', reason: `x509: ${String(socket.authorizationError)}` };
   const name = list(subject.CN)[0];
   if (name === undefined) return { kind: 'rejected', reason: 'the client certificate has no common name' };
+  const ofProxy = proxies === undefined ? undefined : verdictOfProxy(certificate, name, proxies);
+  if (ofProxy !== undefined) return ofProxy;
   const fingerprint = (certificate.fingerprint256 ?? '').replaceAll(':', '').toLowerCase();
   return {
     kind: 'accepted',

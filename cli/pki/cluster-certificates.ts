@@ -74,6 +74,20 @@ export function clusterCertificates(identity: ClusterIdentity, now: number): Pki
   };
 }
 
+/** Authority of the certificate with which the apiserver tells the servers behind it who is asking, in the pki folder. */
+export const frontProxyAuthority = 'front-proxy-ca';
+export const frontProxyClient = 'front-proxy-client';
+
+/** Its own authority: whoever it signs for may speak for everybody. Pure. */
+export function frontProxyCertificates(now: number): PkiRequest {
+  return {
+    authority: { commonName: frontProxyAuthority },
+    authorityName: frontProxyAuthority,
+    now,
+    certificates: { [frontProxyClient]: { commonName: frontProxyClient, usages: ['client'] } },
+  };
+}
+
 function unique(values: readonly string[]): string[] {
   return [...new Set(values)];
 }

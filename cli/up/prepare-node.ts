@@ -10,7 +10,12 @@ import { gatewayOf } from '../host/routes.js';
 import { renderKubeconfig } from '../kubeconfig/render-kubeconfig.js';
 import type { Layout } from '../layout.js';
 import { contextName } from '../layout.js';
-import { clientCertificates, clusterCertificates, serviceAccountKey } from '../pki/cluster-certificates.js';
+import {
+  clientCertificates,
+  clusterCertificates,
+  frontProxyCertificates,
+  serviceAccountKey,
+} from '../pki/cluster-certificates.js';
 import { kubeconfigOf } from '../processes.js';
 import { runCommand, tryCommand } from '../../common/run-command.js';
 
@@ -48,6 +53,7 @@ export async function prepareCertificates(layout: Layout, now: number): Promise<
     ),
   );
   const [pki] = await Promise.all([making, signing]);
+  await ensurePki(layout.data.pki, frontProxyCertificates(now));
   for (const client of Object.keys(clientCertificates(nodeName))) {
     await writeIfChanged(kubeconfigOf(layout, client), clientKubeconfig(layout, pki, client), 0o600);
   }
