@@ -23,7 +23,11 @@ import { registerLocalServices } from './aggregation/register-local.js';
 import { AdmissionMetrics } from './admission/admission-metrics.js';
 import { createAdmissionChain } from './admission/registry.js';
 import { ensureDefaultServiceCidr, runDefaultServiceCidr } from './bootstrap/default-service-cidr.js';
-import { authenticationData, publishAuthentication } from './bootstrap/extension-authentication.js';
+import {
+  authenticationData,
+  ensureAuthentication,
+  publishAuthentication,
+} from './bootstrap/extension-authentication.js';
 import { runKubernetesService } from './bootstrap/kubernetes-service.js';
 import { repairServiceClaims, runServiceClaimRepair } from './bootstrap/repair-service-claims.js';
 import { ServerPresence } from './bootstrap/server-presence.js';
@@ -150,6 +154,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     const claims = { services: resources.of(services).storage, addressClaims, portClaims, clock, log };
     await untilStoreAnswers(parts, () => repairServiceClaims(claims, new Set()));
     const serviceCidr = { range: options.serviceClusterIpRange, addressClaims };
+    const authentication = authenticationData(options);
     await untilStoreAnswers(parts, () =>
       Promise.all([
         ensureNamespaces(parts),
@@ -157,6 +162,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
         ensureDefaultServiceCidr(parts, serviceCidr),
       ]),
     );
+    await untilStoreAnswers(parts, () => ensureAuthentication(parts, authentication));
     const aggregator = new Aggregator(parts, options.proxyCertificate);
     const dependencies = { ...storage, schema: parts.schema, resources };
     const custom = await untilStoreAnswers(parts, () =>
@@ -205,7 +211,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       runDefaultServiceCidr(parts, serviceCidr, stopping.signal),
       registerLocalServices(parts, stopping.signal),
       aggregator.run(stopping.signal),
-      publishAuthentication(parts, authenticationData(options), stopping.signal),
+      publishAuthentication(parts, authentication, stopping.signal),
     ]);
     log.info('listening', { address: options.host, port });
     const opened = listener;
@@ -360,7 +366,7 @@ function createDispatcher(
     authorizer: parts.authorizer,
     discovery: new DiscoveryHandler({ definitions: () => resources.definitions, serverAddress }),
     openId: new OpenIdHandler(parts.tokens, serverAddress),
-    openApi: new OpenApiHandler(schema, resources),
+    openApi: new OpenApiHandler(schema, resources, aggregator),
     health: new HealthHandler({
       observe: healthObserverOf(parts.metrics.registry),
       live: {},

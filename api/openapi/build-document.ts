@@ -1,8 +1,9 @@
 /** Builds one published document by its name: pure, and up to half a second of work. */
 import { createHash } from 'node:crypto';
 import { buildDocumentV2, buildDocumentV3 } from './documents.js';
-import type { DocumentSource } from './documents.js';
-import { encodeGnosticDocument } from './gnostic-encoding.js';
+import type { DocumentSource, DocumentV2 } from './documents.js';
+import { encodeGnosticDocument, hasGnosticForm } from './gnostic-encoding.js';
+import { mergeDocuments } from './merge-documents.js';
 
 /** A document ready to send. `etag` is quoted and strong. */
 export interface PublishedDocument {
@@ -19,12 +20,19 @@ export const gnosticType = 'application/com.github.proto-openapi.spec.v2.v1.0+pr
 export function buildDocument(source: DocumentSource, name: DocumentName): PublishedDocument {
   switch (name) {
     case 'v2 json':
-      return publishedJson(buildDocumentV2(source));
+      return publishedJson(withRemote(source, source.remote));
     case 'v2 protobuf':
-      return published(gnosticType, encodeGnosticDocument(buildDocumentV2(source)));
+      return published(
+        gnosticType,
+        encodeGnosticDocument(withRemote(source, source.remote?.filter(hasGnosticForm))),
+      );
     default:
       return publishedJson(buildDocumentV3(source, name.slice('v3 '.length)));
   }
+}
+
+function withRemote(source: DocumentSource, remote: DocumentSource['remote'] = []): DocumentV2 {
+  return mergeDocuments(buildDocumentV2(source), remote);
 }
 
 export function publishedJson(value: unknown): PublishedDocument {

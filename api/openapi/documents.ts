@@ -15,6 +15,8 @@ export interface DocumentSource {
   readonly custom: ReadonlyMap<string, CustomSchema>;
   /** The server's version, `v1.35.0`. */
   readonly version: string;
+  /** What servers behind this one say of themselves, for the document of OpenAPI 2. */
+  readonly remote?: readonly PartOfDocument[];
 }
 
 const objectTypes = ['application/json', 'application/yaml'];
@@ -71,6 +73,12 @@ export interface DocumentV2 {
   readonly info: { readonly title: string; readonly version: string };
   readonly paths: Readonly<Record<string, PathItemV2>>;
   readonly definitions: Readonly<Record<string, SchemaObject>>;
+}
+
+/** What another server has to say about the group and version that it serves. */
+export interface PartOfDocument {
+  readonly paths: DocumentV2['paths'];
+  readonly definitions: DocumentV2['definitions'];
 }
 
 const title = 'Knarr';

@@ -4,7 +4,7 @@
  */
 import protobuf from 'protobufjs/minimal.js';
 import type { Writer } from 'protobufjs';
-import type { DocumentV2, OperationV2, PathItemV2 } from './documents.js';
+import type { DocumentV2, OperationV2, PartOfDocument, PathItemV2 } from './documents.js';
 import type { SchemaObject } from './schema-objects.js';
 
 /** Type, number and repetition of the fields that these documents use. */
@@ -116,6 +116,16 @@ function writeMessage(writer: Writer, type: string, message: object): void {
     if (value === undefined) continue;
     if (repeated !== true) writeField(writer, fieldType, id, value);
     else for (const one of value as readonly unknown[]) writeField(writer, fieldType, id, one);
+  }
+}
+
+/** Whether what another server says can be written so: documents of others may use more of OpenAPI than those of this one. */
+export function hasGnosticForm(part: PartOfDocument): boolean {
+  try {
+    encodeGnosticDocument({ swagger: '2.0', info: { title: '', version: '' }, ...part });
+    return true;
+  } catch {
+    return false;
   }
 }
 

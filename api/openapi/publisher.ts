@@ -6,7 +6,10 @@ import type { DocumentName, PublishedDocument } from './build-document.js';
 import type { DocumentSource } from './documents.js';
 import { rootOf } from './operations.js';
 
-export type OpenApiOptions = DocumentSource;
+export interface OpenApiOptions extends DocumentSource {
+  /** Hashes of the OpenAPI 3 documents of servers behind this one, by their names in the index. */
+  readonly remoteV3?: ReadonlyMap<string, string>;
+}
 export type { PublishedDocument };
 
 /** Builds the documents of these names, which are all of one version of OpenAPI, in their order: here, or where it keeps nobody waiting. */
@@ -62,6 +65,8 @@ export class OpenApiPublisher {
       const hash = documents[position]?.etag.slice(1, -1) ?? '';
       paths[root] = { serverRelativeURL: `/openapi/v3/${root}?hash=${hash}` };
     }
+    for (const [root, hash] of this.#options.remoteV3 ?? [])
+      paths[root] ??= { serverRelativeURL: `/openapi/v3/${root}?hash=${hash}` };
     return publishedJson({ paths });
   }
 

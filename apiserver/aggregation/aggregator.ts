@@ -2,11 +2,16 @@
  * API servers behind this one: asks them whether they are there, tells so in the status of their APIServices, makes what
  * they serve part of discovery, and passes requests on.
  */
+import type { IncomingMessage } from 'node:http';
 import type { APIService, APIServiceCondition } from '../../api/generated/apiregistration-v1.js';
+import { isDeepStrictEqual } from 'node:util';
+import type { PartOfDocument } from '../../api/openapi/documents.js';
+import type { PublishedDocument } from '../../api/openapi/publisher.js';
 import type { ResourceDefinition } from '../../api/resources.js';
 import { apiServices } from '../../api/resources.js';
 import { isStatusError, StatusError } from '../../api/status-error.js';
 import { sleep } from '../../common/clock.js';
+import { Deadline } from '../../common/deadline.js';
 import type { UserInfo } from '../filters/user-info.js';
 import type { ResourceRequest, ServerParts } from '../handlers/context.js';
 import type { UpgradeRequest } from '../http/listener.js';
@@ -15,21 +20,33 @@ import { forwardRequest } from '../subresources/proxy/forward-request.js';
 import type { BackendAnswer } from '../subresources/proxy/forward-request.js';
 import { hasBody, passThrough } from '../subresources/proxy/proxy.js';
 import { requestHeaders } from '../subresources/proxy/proxy-headers.js';
+import { arrangeGroups } from './arrange-groups.js';
 import { tunnel } from '../subresources/tunnel.js';
 import { locateBackend, userHeaders } from './backend.js';
 import type { Backend, ProxyCertificate } from './backend.js';
 import { remoteDefinitions } from './remote-definitions.js';
+import { ServerOpenApi } from './server-openapi.js';
+import type { ServerAnswer } from './server-openapi.js';
 
 /** Servers behind are asked this often; a changed APIService at once. */
 const checkEveryMs = 30_000;
 const answerTimeoutMs = 5_000;
+const maxAnswerBytes = 32 * 1024 * 1024;
 /** As whom this server asks for itself. */
 const ownUser: UserInfo = { name: 'system:kube-aggregator', groups: ['system:masters'] };
 
 interface Remote {
   readonly service: APIService;
+  readonly openApi: ServerOpenApi;
   available: boolean;
   definitions: readonly ResourceDefinition[];
+}
+
+/** What the servers behind publish, in the order of their names: the same object until some of it changes. */
+export interface RemoteOpenApi {
+  readonly v2: readonly PartOfDocument[];
+  /** Hashes of the documents, by `apis/<group>/<version>`. */
+  readonly v3: ReadonlyMap<string, string>;
 }
 
 /** A request for the server behind an APIService. */
@@ -46,6 +63,7 @@ export class Aggregator {
   readonly #certificate: ProxyCertificate | undefined;
   readonly #remotes = new Map<string, Remote>();
   #changed = new AbortController();
+  #openApi: RemoteOpenApi = { v2: [], v3: new Map() };
 
   constructor(parts: ServerParts, certificate: ProxyCertificate | undefined) {
     this.#parts = parts;
@@ -61,6 +79,19 @@ export class Aggregator {
   find(path: string): APIService | undefined {
     const [, root, group = '', version = ''] = path.split('/');
     return root === 'apis' ? this.#remotes.get(`${version}.${group}`)?.service : undefined;
+  }
+
+  get openApi(): RemoteOpenApi {
+    return this.#openApi;
+  }
+
+  /** A document of {@link openApi}. Undefined when it is not there any more. */
+  async openApiV3(root: string, signal: AbortSignal): Promise<PublishedDocument | undefined> {
+    const remote = [...this.#remotes.values()].find((one) => one.available && one.openApi.root === root);
+    if (remote === undefined) return undefined;
+    const backend = await this.#locate(remote.service);
+    if (backend.kind === 'absent') return undefined;
+    return remote.openApi.v3((path, headers) => this.#get(backend, path, signal, headers));
   }
 
   /** Passes a request on, a change of protocol included. Throws ServiceUnavailable when the server is not there. */
@@ -131,6 +162,7 @@ export class Aggregator {
         before !== undefined && JSON.stringify(before.service.spec) === JSON.stringify(service.spec);
       this.#remotes.set(name, {
         service,
+        openApi: isSame ? before.openApi : new ServerOpenApi(rootOf(service)),
         available: isSame && before.available,
         definitions: isSame ? before.definitions : [],
       });
@@ -157,9 +189,27 @@ export class Aggregator {
     if (current !== undefined) {
       current.available = condition.status === 'True';
       // What a server served last stays in discovery while it is away: its kinds are not gone.
-      if (current.available) current.definitions = definitions;
+      // The same objects while nothing changes: what is made of them is kept so long.
+      if (current.available && !isDeepStrictEqual(current.definitions, definitions))
+        current.definitions = definitions;
+      if (current.available) await this.#refreshOpenApi(current, signal);
     }
     await reportAvailability(this.#parts, service.metadata.name, condition);
+  }
+
+  /** What cannot be had or read is left out, and told of in the log: the server itself may be well. */
+  async #refreshOpenApi({ service, openApi }: Remote, signal: AbortSignal): Promise<void> {
+    try {
+      const backend = await this.#locate(service);
+      if (backend.kind === 'absent') return;
+      await openApi.refresh((path, headers) => this.#get(backend, path, signal, headers));
+    } catch (error) {
+      if (isAborted(signal)) return;
+      this.#parts.log.warn('the OpenAPI of a server behind this one is left out', {
+        service: service.metadata.name,
+        err: error,
+      });
+    }
   }
 
   async #judge(service: APIService, signal: AbortSignal): Promise<Verdict> {
@@ -169,12 +219,13 @@ export class Aggregator {
     const path = `/apis/${service.spec.group ?? ''}/${service.spec.version ?? ''}`;
     const url = `https://${String(backend.options.host)}:${String(backend.options.port)}${path}`;
     try {
-      const text = await this.#get(backend, path, signal);
+      const { status, body } = await this.#get(backend, path, signal, { accept: 'application/json' });
+      if (status !== 200) throw new Error(`bad status from ${path}: ${String(status)}`);
       return {
         status: 'True',
         reason: 'Passed',
         message: 'all checks passed',
-        definitions: remoteDefinitions(service, text),
+        definitions: remoteDefinitions(service, body.toString()),
       };
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
@@ -183,20 +234,26 @@ export class Aggregator {
     }
   }
 
-  async #get(backend: Backend & { kind: 'found' }, path: string, signal: AbortSignal): Promise<string> {
-    const headers = { accept: 'application/json', ...userHeaders(ownUser) };
-    const { response } = await forwardRequest({
-      secure: true,
-      options: { ...backend.options, agent: false, method: 'GET', path, headers },
-      body: undefined,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(answerTimeoutMs)]),
-    });
-    let text = '';
-    response.setEncoding('utf8');
-    for await (const chunk of response as AsyncIterable<string>) text += chunk;
-    if (response.statusCode !== 200)
-      throw new Error(`bad status from ${path}: ${String(response.statusCode)}`);
-    return text;
+  async #get(
+    backend: Backend & { kind: 'found' },
+    path: string,
+    signal: AbortSignal,
+    asks: Readonly<Record<string, string>>,
+  ): Promise<ServerAnswer> {
+    const headers = { ...asks, ...userHeaders(ownUser) };
+    const limit = new Deadline(this.#parts.clock, answerTimeoutMs, signal);
+    try {
+      const { response } = await forwardRequest({
+        secure: true,
+        options: { ...backend.options, agent: false, method: 'GET', path, headers },
+        body: undefined,
+        signal: limit.signal,
+      });
+      const { statusCode: status = 0, headers: received } = response;
+      return { status, etag: received.etag, body: await bodyOf(response) };
+    } finally {
+      limit.clear();
+    }
   }
 
   #locate(service: APIService): Promise<Backend> {
@@ -209,8 +266,47 @@ export class Aggregator {
         b.service.spec.groupPriorityMinimum - a.service.spec.groupPriorityMinimum ||
         b.service.spec.versionPriority - a.service.spec.versionPriority,
     );
-    this.#parts.resources.setRemote(remotes.flatMap(({ definitions }) => definitions));
+    const definitions = remotes.flatMap((one) => one.definitions);
+    const services = remotes.map(({ service }) => service);
+    this.#parts.resources.setRemote(definitions, (local) => arrangeGroups(local, definitions, services));
+    this.#publishOpenApi();
   }
+
+  #publishOpenApi(): void {
+    const published = [...this.#remotes.values()]
+      .filter(({ available }) => available)
+      .map(({ openApi }) => openApi)
+      .sort((a, b) => (a.root < b.root ? -1 : 1));
+    const v2 = published.flatMap((one) => one.v2 ?? []);
+    const v3 = new Map(
+      published.flatMap(({ root, v3Hash }) => (v3Hash === undefined ? [] : [[root, v3Hash]])),
+    );
+    const isSame = sameItems(v2, this.#openApi.v2) && sameItems([...v3].flat(), [...this.#openApi.v3].flat());
+    if (!isSame) this.#openApi = { v2, v3 };
+  }
+}
+
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((one, index) => one === b[index]);
+}
+
+function rootOf({ spec }: APIService): string {
+  return `apis/${spec.group ?? ''}/${spec.version ?? ''}`;
+}
+
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+async function bodyOf(response: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxAnswerBytes) throw new Error(`the answer is larger than ${maxAnswerBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 function unavailable(): StatusError {

@@ -106,9 +106,9 @@ export async function publishAuthentication(
   while (!signal.aborted) {
     try {
       const { revision } = await storage.listCached(namespace, 0, signal);
-      await ensure(parts, own);
+      await ensureAuthentication(parts, own);
       for await (const events of storage.watch({ namespace, name, afterRevision: revision, signal }))
-        if (events.length > 0) await ensure(parts, own);
+        if (events.length > 0) await ensureAuthentication(parts, own);
     } catch (error) {
       if (isAborted(signal)) return;
       parts.log.warn('the ConfigMap of the authentication could not be kept', { err: error });
@@ -121,7 +121,9 @@ function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-async function ensure(parts: ServerParts, own: Data): Promise<void> {
+/** Creates it, or adds what this server trusts. Idempotent; several servers may do it at once. */
+export async function ensureAuthentication(parts: ServerParts, own: Data): Promise<void> {
+  if (Object.keys(own).length === 0) return;
   const draft = {
     apiVersion: 'v1',
     kind: 'ConfigMap',

@@ -2,6 +2,7 @@
 import type { OpenApiPublisher, PublishedDocument } from '../../api/openapi/publisher.js';
 import type { ResourceDefinition } from '../../api/resources.js';
 import type { Schema } from '../../api/schema/model.js';
+import type { Aggregator, RemoteOpenApi } from '../aggregation/aggregator.js';
 import type { ResourceTable } from '../handlers/context.js';
 import { sendBytes } from '../http/compression.js';
 import type { Exchange } from '../http/exchange.js';
@@ -11,12 +12,15 @@ export class OpenApiHandler {
   readonly #schema: Schema;
   readonly #resources: ResourceTable;
   #publisher: Promise<OpenApiPublisher> | undefined;
+  readonly #aggregator: Aggregator;
   /** What the publisher publishes. */
   #published: readonly ResourceDefinition[] = [];
+  #publishedRemote: RemoteOpenApi | undefined;
 
-  constructor(schema: Schema, resources: ResourceTable) {
+  constructor(schema: Schema, resources: ResourceTable, aggregator: Aggregator) {
     this.#schema = schema;
     this.#resources = resources;
+    this.#aggregator = aggregator;
   }
 
   /** False when the path is not one of the documents. */
@@ -32,7 +36,7 @@ export class OpenApiHandler {
           ? undefined
           : name === ''
             ? await publisher.v3Index()
-            : await publisher.v3(name);
+            : ((await publisher.v3(name)) ?? (await this.#aggregator.openApiV3(name, exchange.signal)));
     if (document === undefined) return false;
     await send(exchange, document, version === 'v3' && exchange.query.has('hash'));
     return true;
@@ -40,8 +44,11 @@ export class OpenApiHandler {
 
   #load(): Promise<OpenApiPublisher> {
     const { definitions } = this.#resources;
-    if (this.#publisher === undefined || definitions !== this.#published) {
+    const remote = this.#aggregator.openApi;
+    const isSame = definitions === this.#published && remote === this.#publishedRemote;
+    if (this.#publisher === undefined || !isSame) {
       this.#published = definitions;
+      this.#publishedRemote = remote;
       this.#publisher = this.#publish(this.#publisher);
     }
     return this.#publisher;
@@ -56,7 +63,8 @@ export class OpenApiHandler {
       ),
     );
     const { OpenApiPublisher } = await import('../../api/openapi/publisher.js');
-    const options = { schema: this.#schema, resources, custom, version: gitVersion };
+    const { v2: remote, v3: remoteV3 } = this.#aggregator.openApi;
+    const options = { schema: this.#schema, resources, custom, version: gitVersion, remote, remoteV3 };
     const { buildInThread } = await import('./openapi-thread.js');
     return new OpenApiPublisher(options, await previous, buildInThread);
   }

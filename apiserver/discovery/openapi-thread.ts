@@ -12,11 +12,17 @@ const thread = new IdleThread<OpenApiQuestion, OpenApiAnswer>({
 });
 
 /** Rejects with ServiceUnavailable when that cannot be done now. */
-export const buildInThread: BuildDocuments = async ({ resources, custom, version }, names) => {
+export const buildInThread: BuildDocuments = async ({ resources, custom, version, remote = [] }, names) => {
   const flavor = names.some((name) => name.startsWith('v2')) ? 'v2' : 'v3';
   const schemas = new Map([...custom].map(([name, schemaIn]) => [name, schemaIn(flavor)] as const));
   try {
-    return await thread.ask({ resources, custom: schemas, version, names });
+    return await thread.ask({
+      resources,
+      custom: schemas,
+      version,
+      remote: flavor === 'v2' ? remote : [],
+      names,
+    });
   } catch (cause) {
     if (!(cause instanceof ThreadError)) throw cause;
     throw new StatusError('ServiceUnavailable', `the OpenAPI document cannot be built: ${cause.message}`, {

@@ -82,6 +82,9 @@ export class LazilyServed<T extends KubernetesObject> implements ServedResource<
   }
 }
 
+/** From the definitions of this server to those of discovery. Pure. */
+export type ArrangeDefinitions = (local: readonly ResourceDefinition[]) => readonly ResourceDefinition[];
+
 /** All kinds that are served: those of this API, and the custom resources of the moment. */
 export class ResourceTable {
   readonly #builtIn: readonly ServedResource[];
@@ -89,6 +92,7 @@ export class ResourceTable {
   #all: readonly ServedResource[];
   #definitions: readonly ResourceDefinition[];
   #remote: readonly ResourceDefinition[] = [];
+  #arrange: ArrangeDefinitions = (local) => local;
 
   constructor(builtIn: readonly ServedResource[]) {
     this.#builtIn = builtIn;
@@ -112,16 +116,20 @@ export class ResourceTable {
     const taken = byPathOf(this.#builtIn);
     this.#all = [...this.#builtIn, ...custom.filter(({ definition }) => !taken.has(pathKey(definition)))];
     this.#byPath = byPathOf(this.#all);
-    this.#definitions = [...definitionsOf(this.#all), ...this.#remote];
+    this.#definitions = this.#arrange(definitionsOf(this.#all));
   }
 
-  /** Replaces what other API servers behind this one serve: discovery tells of it, and nobody finds it here. */
-  setRemote(remote: readonly ResourceDefinition[]): void {
+  /**
+   * Replaces what other API servers behind this one serve: discovery tells of it, and nobody finds it here. `arrange` puts it
+   * among what this server serves.
+   */
+  setRemote(remote: readonly ResourceDefinition[], arrange: ArrangeDefinitions): void {
     const isSame =
       remote.length === this.#remote.length && remote.every((one, index) => one === this.#remote[index]);
     if (isSame) return;
     this.#remote = remote;
-    this.#definitions = [...definitionsOf(this.#all), ...remote];
+    this.#arrange = arrange;
+    this.#definitions = arrange(definitionsOf(this.#all));
   }
 
   /** By the names in a URL; undefined when there is no such resource. */

@@ -2,6 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import type { WebhookClientConfig } from '../../api/generated/admissionregistration-v1.js';
+import { systemClock } from '../../common/clock.js';
+import { Deadline } from '../../common/deadline.js';
 import type { ResourceTable } from '../handlers/context.js';
 import { locateService } from './locate-service.js';
 
@@ -105,7 +107,7 @@ async function send(
   place: Place,
   { agent, body, timeoutMs, signal }: Call,
 ): Promise<{ readonly status: number; readonly text: string }> {
-  const limit = AbortSignal.timeout(timeoutMs);
+  const limit = new Deadline(systemClock, timeoutMs, signal);
   try {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const asked = request({
@@ -120,7 +122,7 @@ async function send(
           accept: 'application/json',
           'content-length': body.length,
         },
-        signal: AbortSignal.any([limit, signal]),
+        signal: limit.signal,
       });
       asked.on('response', resolve);
       asked.on('error', reject);
@@ -128,9 +130,11 @@ async function send(
     });
     return { status: response.statusCode ?? 0, text: await textOf(response) };
   } catch (error) {
-    if (limit.aborted) throw new Error('context deadline exceeded', { cause: error });
+    if (limit.passed) throw new Error('context deadline exceeded', { cause: error });
     if (signal.aborted) throw new Error('context canceled', { cause: error });
     throw error;
+  } finally {
+    limit.clear();
   }
 }
 

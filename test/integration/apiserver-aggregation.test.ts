@@ -33,6 +33,37 @@ const backend = createServer(
 await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve));
 const { port } = backend.address() as AddressInfo;
 
+const documentTag = '"first"';
+const documentsAsked: [string, string][] = [];
+const indexV3 = {
+  paths: {
+    'apis/metrics.example.com/v1': { serverRelativeURL: `/openapi/v3${remotePath}?hash=ABC` },
+    'api/v1': { serverRelativeURL: '/openapi/v3/api/v1?hash=evil' },
+  },
+};
+const documentV2 = {
+  swagger: '2.0',
+  info: { title: 'readings', version: '1' },
+  paths: {
+    [`${remotePath}/readings`]: {
+      get: {
+        operationId: 'listReadings',
+        responses: {
+          200: { description: 'OK', schema: { $ref: '#/definitions/com.example.metrics.v1.Reading' } },
+        },
+      },
+    },
+    '/api/v1/pods': { get: { operationId: 'evil' } },
+  },
+  definitions: {
+    'com.example.metrics.v1.Reading': {
+      type: 'object',
+      description: 'What a meter says.',
+      'x-kubernetes-group-version-kind': [{ group: 'metrics.example.com', version: 'v1', kind: 'Reading' }],
+    },
+  },
+};
+
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const [path = ''] = (request.url ?? '').split('?');
   const send = (status: number, value: object): void => {
@@ -54,7 +85,22 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
         },
       ],
     });
-  else if (path === `${remotePath}/readings`)
+  else if (path === '/openapi/v2' || path === '/openapi/v3') {
+    documentsAsked.push([path, String(request.headers['if-none-match'])]);
+    if (request.headers['if-none-match'] === documentTag) response.writeHead(304).end();
+    else {
+      response.setHeader('etag', documentTag);
+      send(200, path === '/openapi/v2' ? documentV2 : indexV3);
+    }
+  } else if (path === `/openapi/v3${remotePath}`) {
+    documentsAsked.push([request.url ?? '', '']);
+    send(200, {
+      openapi: '3.0.0',
+      info: { title: 'readings', version: '1' },
+      paths: {},
+      components: { schemas: {} },
+    });
+  } else if (path === `${remotePath}/readings`)
     send(200, {
       kind: 'ReadingList',
       apiVersion: 'metrics.example.com/v1',
@@ -199,9 +245,56 @@ await t.test('another server behind this one', async (t) => {
   t.match(stdout, 'reading.metrics.example.com/one', stderr);
   t.equal((await fixture.request('GET', remotePath, undefined, { anonymous: true })).status, 403);
 
+  const documents = async (): Promise<string> => (await fixture.request('GET', '/openapi/v2')).text;
+  await until('its OpenAPI is part of ours', async () => (await documents()).includes('listReadings'));
+  const v2 = (await fixture.request('GET', '/openapi/v2')).json;
+  t.match(v2['definitions']?.['com.example.metrics.v1.Reading'], { description: 'What a meter says.' });
+  t.notMatch(JSON.stringify(v2['paths']?.['/api/v1/pods']), 'evil', 'and no more than what it serves');
+  t.ok(v2['definitions']?.['io.k8s.api.core.v1.Pod'], 'ours is still there');
+  const proto = await fixture.request('GET', '/openapi/v2', undefined, {
+    headers: { accept: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf' },
+  });
+  t.match(proto.text, 'What a meter says.');
+  const index = (await fixture.request('GET', '/openapi/v3')).json['paths'];
+  const entry = `/openapi/v3${remotePath}?hash=ABC`;
+  t.strictSame(index?.['apis/metrics.example.com/v1'], { serverRelativeURL: entry });
+  t.notMatch(JSON.stringify(index?.['api/v1']), 'evil');
+  const document = await fixture.request('GET', entry);
+  t.match(document.json, { info: { title: 'readings' } });
+  t.equal(document.headers['etag'], '"ABC"');
+  t.equal(
+    (await fixture.request('GET', entry, undefined, { headers: { 'if-none-match': '"ABC"' } })).status,
+    304,
+  );
+  t.equal(documentsAsked.filter(([path]) => path.endsWith('hash=ABC')).length, 1, 'it is fetched once');
+  const groups = (): Promise<string[]> =>
+    fixture
+      .request('GET', '/apis')
+      .then(({ json }) => listOf(json['groups']).map((one) => textOf(one['name'])));
+  t.equal((await groups()).at(-1), 'metrics.example.com', 'a group of little priority is the last');
+  await fixture.request(
+    'PATCH',
+    `${services}/v1.metrics.example.com`,
+    { spec: { groupPriorityMinimum: 17_350 } },
+    { headers: { 'content-type': 'application/merge-patch+json' } },
+  );
+  await until('it goes behind batch', async () => {
+    const names = await groups();
+    return names[names.indexOf('metrics.example.com') - 1] === 'batch';
+  });
+
   backend.closeAllConnections();
   await new Promise((resolve) => backend.close(resolve));
   t.match((await fixture.request('GET', `${remotePath}/readings`)).json, { code: 503 });
+  await fixture.request(
+    'PATCH',
+    `${services}/v1.metrics.example.com`,
+    { spec: { versionPriority: 98 } },
+    { headers: { 'content-type': 'application/merge-patch+json' } },
+  );
+  await available('v1.metrics.example.com', 'False');
+  await until('its OpenAPI is left out', async () => !(await documents()).includes('listReadings'));
+  t.match(await documents(), 'io.k8s.api.core.v1.Pod', 'and nothing else');
   await fixture.request('DELETE', `${services}/v1.metrics.example.com`);
   await until('it is gone', async () => (await fixture.request('GET', remotePath)).status === 404);
   t.notMatch((await fixture.request('GET', '/apis')).text, 'metrics.example.com');
