@@ -13,29 +13,28 @@ let cpuMsOfTurns: number[] = [];
 let sequence = 0;
 let heads = 0;
 let armed = false;
-let cpuBeforeMs = cpuMs();
+let cpuBeforeMs = 0;
 
 function cpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 }
 
-/** Runs after what was read, once in each turn; for as long as requests come, so that a turn has a beginning. */
+/** Runs after what was read, once in each turn, for as long as requests come in each. */
 function endOfTurn(): void {
-  const now = cpuMs();
   armed = false;
-  if (heads > 0) {
-    headsOfTurns.push(heads);
-    cpuMsOfTurns.push(now - cpuBeforeMs);
-    heads = 0;
-    arm();
-  }
-  cpuBeforeMs = now;
+  if (heads === 0) return;
+  headsOfTurns.push(heads);
+  cpuMsOfTurns.push(cpuMs() - cpuBeforeMs);
+  heads = 0;
+  arm();
 }
 
+/** A turn begins with the end of the last one; or with its first request, when nobody looked at those before it. */
 function arm(): void {
   if (armed) return;
   armed = true;
+  cpuBeforeMs = cpuMs();
   setImmediate(endOfTurn);
 }
 
