@@ -59,6 +59,7 @@ import { createObjectLookup } from './volumes/object-lookup.js';
 import { PodFolders } from './volumes/pod-folders.js';
 import { volumePlugins } from './volumes/registry.js';
 import { VolumeManager } from './volumes/volume-manager.js';
+import { VolumeStats } from './volumes/volume-stats.js';
 
 export interface KubeletSettings {
   readonly nodeName: string;
@@ -153,6 +154,7 @@ export async function runKubelet(
       cgroups: parts.cgroups,
       folders: podServices.folders,
       pods: () => workers.pods(),
+      volumes: new VolumeStats({ volumes: podServices.volumes, mounter: parts.mounter, clock }),
       rootDir: settings.rootDir,
       nodeName: settings.nodeName,
       cpuCount: machine.cpuCount,

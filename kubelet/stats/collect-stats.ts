@@ -10,6 +10,7 @@ import type { CgroupManager } from '../containers/cgroups.js';
 import { labels } from '../containers/names.js';
 import type { ContainerRuntime, RuntimeContainerStats } from '../cri/runtime.js';
 import type { PodFolders } from '../volumes/pod-folders.js';
+import type { VolumeStats, VolumeUsage } from '../volumes/volume-stats.js';
 import { readCgroupStats, readNodeStats } from './cgroup-stats.js';
 import type { UsageStats } from './cgroup-stats.js';
 
@@ -46,6 +47,8 @@ export interface PodMeasured {
   /** Undefined when the Pod has no cgroup of its own. */
   readonly measured: Measured | undefined;
   readonly containers: readonly ContainerMeasured[];
+  /** Those that can be measured; none where nobody measures volumes. */
+  readonly volumes?: readonly VolumeUsage[];
 }
 
 export interface StatsSnapshot {
@@ -67,6 +70,7 @@ export interface StatsCollectorOptions {
   readonly cgroups: Pick<CgroupManager, 'version' | 'pathOf'>;
   readonly folders: Pick<PodFolders, 'logs'>;
   readonly pods: () => readonly Pod[];
+  readonly volumes?: Pick<VolumeStats, 'ofPods'>;
   readonly rootDir: string;
   readonly nodeName: string;
   readonly cpuCount: number;
@@ -113,6 +117,8 @@ export class StatsCollector {
       const uid = one.labels[labels.podUid] ?? '';
       byPod.set(uid, [...(byPod.get(uid) ?? []), one]);
     }
+    const known = pods().filter(({ metadata }) => byPod.has(metadata.uid));
+    const volumes = (await this.#options.volumes?.ofPods(known)) ?? new Map<string, readonly VolumeUsage[]>();
     const snapshot = {
       ...{ nodeName, timestampMs, cpuCount, memoryBytes },
       bootedAtMs: timestampMs - (await uptimeMs()),
@@ -121,9 +127,10 @@ export class StatsCollector {
       imageFilesystem: await filesystemStats(images?.mountpoint ?? rootDir, timestampMs),
       imageBytes: images?.usedBytes ?? 0,
       pods: await Promise.all(
-        pods()
-          .filter(({ metadata }) => byPod.has(metadata.uid))
-          .map((pod) => this.#measurePod(pod, byPod.get(pod.metadata.uid) ?? [], now)),
+        known.map(async (pod) => ({
+          ...(await this.#measurePod(pod, byPod.get(pod.metadata.uid) ?? [], now)),
+          volumes: volumes.get(pod.metadata.uid) ?? [],
+        })),
       ),
     };
     this.#before = now;

@@ -1,4 +1,5 @@
 /** What `/stats/summary` answers: the Summary of stats/v1alpha1. Pure. */
+import type { VolumeUsage } from '../volumes/volume-stats.js';
 import type {
   ContainerMeasured,
   FilesystemStats,
@@ -29,7 +30,7 @@ export function summaryOf(snapshot: StatsSnapshot, onlyCpuAndMemory: boolean): J
 }
 
 function podStats(
-  { pod, measured, containers }: PodMeasured,
+  { pod, measured, containers, volumes = [] }: PodMeasured,
   disk: FilesystemStats,
   onlyCpuAndMemory: boolean,
 ): Json {
@@ -40,7 +41,32 @@ function podStats(
     startTime: pod.status.startTime ?? pod.metadata.creationTimestamp,
     containers: containers.map((one) => containerStats(one, disk, onlyCpuAndMemory)),
     ...(measured === undefined ? {} : usage(measured)),
-    ...(onlyCpuAndMemory ? {} : { 'ephemeral-storage': { ...filesystem(disk), usedBytes: used } }),
+    ...(onlyCpuAndMemory
+      ? {}
+      : {
+          volume: volumes.map(volumeStats),
+          'ephemeral-storage': { ...filesystem(disk), usedBytes: used + ephemeralBytes(volumes) },
+        }),
+  };
+}
+
+/** What its volumes take of the node's disk. */
+function ephemeralBytes(volumes: readonly VolumeUsage[]): number {
+  return volumes.reduce((sum, one) => sum + (one.isEphemeralStorage ? one.usedBytes : 0), 0);
+}
+
+function volumeStats(one: VolumeUsage): Json {
+  const [namespace, name] = one.claim?.split('/') ?? [];
+  return {
+    time: time(one.timeMs),
+    name: one.name,
+    ...(name === undefined ? {} : { pvcRef: { name, namespace } }),
+    capacityBytes: one.capacityBytes,
+    availableBytes: one.availableBytes,
+    usedBytes: one.usedBytes,
+    inodes: one.inodes,
+    inodesFree: one.inodesFree,
+    inodesUsed: one.inodesUsed,
   };
 }
 

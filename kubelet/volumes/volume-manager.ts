@@ -244,9 +244,10 @@ export class VolumeManager {
   async #specOf(pod: Pod, volume: Volume, signal: AbortSignal | undefined): Promise<VolumeSpec> {
     const name = claimNameOf(pod, volume);
     if (name === undefined) return specOfVolume(volume);
-    const { specs } = this.#knownPod(pod);
-    const spec = specs.get(volume.name) ?? (await this.#lookUpClaim(pod, volume, name, signal));
-    specs.set(volume.name, spec);
+    // Not remembered for a Pod that is only measured: it may be gone already.
+    const specs = this.#known.get(pod.metadata.uid)?.specs;
+    const spec = specs?.get(volume.name) ?? (await this.#lookUpClaim(pod, volume, name, signal));
+    specs?.set(volume.name, spec);
     return spec;
   }
 

@@ -201,6 +201,36 @@ void t.test('/stats/summary', (t) => {
   t.end();
 });
 
+void t.test('volumes in /stats/summary', (t) => {
+  const figures = {
+    usedBytes: 7,
+    inodesUsed: 2,
+    capacityBytes: 100,
+    availableBytes: 60,
+    inodes: 9,
+    inodesFree: 4,
+    timeMs: 0,
+    sizeLimitBytes: undefined,
+  };
+  const volumes = [
+    { ...figures, name: 'scratch', claim: undefined, isEphemeralStorage: true },
+    { ...figures, name: 'data', claim: 'shop/disk', isEphemeralStorage: false },
+  ];
+  const pods = snapshot.pods.map((one) => ({ ...one, volumes }));
+  t.match(JSON.parse(JSON.stringify(summaryOf({ ...snapshot, pods }, false))), {
+    pods: [
+      {
+        volume: [
+          { name: 'scratch', usedBytes: 7, inodesUsed: 2, capacityBytes: 100, time: '1970-01-01T00:00:00Z' },
+          { name: 'data', pvcRef: { name: 'disk', namespace: 'shop' } },
+        ],
+        'ephemeral-storage': { usedBytes: 17 },
+      },
+    ],
+  });
+  t.end();
+});
+
 void t.test('labels are escaped, and a family without values is left out', (t) => {
   const series = [{ labels: { a: 'x"y\\z\n' }, value: 1 }];
   t.equal(
