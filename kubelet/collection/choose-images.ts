@@ -46,12 +46,12 @@ export function updateRecords(
   );
 }
 
-/** How many bytes must become free; 0 while there is enough room. */
+/** How many bytes must become free; 0 while there is enough room, and always with a high percentage of 100. */
 export function bytesToFree(
   disk: { readonly availableBytes: number; readonly capacityBytes: number },
   { highPercent, lowPercent }: Pick<ImagePolicy, 'highPercent' | 'lowPercent'>,
 ): number {
-  if (disk.capacityBytes === 0) return 0;
+  if (disk.capacityBytes === 0 || highPercent === 100) return 0;
   const usedPercent = 100 - Math.floor((disk.availableBytes * 100) / disk.capacityBytes);
   if (usedPercent < highPercent) return 0;
   return Math.max(0, Math.floor((disk.capacityBytes * (100 - lowPercent)) / 100) - disk.availableBytes);

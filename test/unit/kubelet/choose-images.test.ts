@@ -29,7 +29,7 @@ void t.test('how much must become free', async (t) => {
     t.equal(bytesToFree({ availableBytes, capacityBytes: 100 }, policy), wanted, String(availableBytes));
   t.equal(bytesToFree({ availableBytes: 0, capacityBytes: 0 }, policy), 0);
   t.equal(
-    bytesToFree({ availableBytes: 1, capacityBytes: 100 }, { highPercent: 100, lowPercent: 80 }),
+    bytesToFree({ availableBytes: 0, capacityBytes: 100 }, { highPercent: 100, lowPercent: 80 }),
     0,
     '100 switches it off',
   );

@@ -5,7 +5,7 @@ import { pods } from '../../../api/resources.js';
 import { systemClock } from '../../../common/clock.js';
 import { MemoryRuntime } from '../../../kubelet/cri/memory-runtime.js';
 import type { Observation } from '../../../kubelet/eviction/signals.js';
-import { isRunning, TestNode, until } from '../../support/kubelet.js';
+import { isRunning, noCgroups, TestNode, until } from '../../support/kubelet.js';
 
 const image = 'localhost/app:1';
 const plenty: Observation = { available: 90, capacity: 100 };
@@ -168,4 +168,23 @@ void t.test('the machine goes down: pods end by priority, and are told why', asy
   }
   const ready = (await node.node())?.status.conditions?.find(({ type }) => type === 'Ready');
   t.match(ready, { status: 'False', message: 'node is shutting down' });
+});
+
+void t.test('the classes of pods get the weight that their pods ask for', async (t) => {
+  const runtime = new MemoryRuntime({ clock: systemClock, images: [image] });
+  const written: object[] = [];
+  const cgroups = {
+    ...noCgroups,
+    setQosShares: async (shares: object): Promise<void> => {
+      written.push(shares);
+    },
+  };
+  const node = new TestNode({ runtime, cgroups });
+  t.teardown(() => node.remove());
+  await node.start();
+  await until(
+    () => (written.length > 0 ? true : undefined),
+    () => 'nothing was written',
+  );
+  t.strictSame(written, [{ burstable: 2, besteffort: 2 }], 'nobody asks for anything yet');
 });
