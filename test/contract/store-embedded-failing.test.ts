@@ -44,6 +44,19 @@ const failingDisk: OpenDurableFile = async (path, mode) => {
   };
 };
 
+/** A thread of the store may rename a file that has just been listed: then the copy is made anew. */
+function copyFolder(from: string, to: string): void {
+  for (;;) {
+    try {
+      cpSync(from, to, { recursive: true });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      rmSync(to, { recursive: true, force: true });
+    }
+  }
+}
+
 void t.test('a disk that fails again and again', async (t) => {
   const clock = new ManualClock();
   const dataDir = join(base, 'store');
@@ -83,7 +96,7 @@ void t.test('a disk that fails again and again', async (t) => {
   /** What a crash now would leave: everything acknowledged, and at most what was in doubt besides. */
   const crash = async (): Promise<void> => {
     const copy = join(base, `crash-${tally.crashes++}`);
-    cpSync(dataDir, copy, { recursive: true });
+    copyFolder(dataDir, copy);
     const again: Store = await openEmbeddedStore({ backend: 'embedded', dataDir: copy, log });
     for (const [key, revision] of acknowledged) {
       const found = (await again.get(key)).record?.modRevision ?? 0;
