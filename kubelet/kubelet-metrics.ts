@@ -26,10 +26,22 @@ export interface KubeletMetrics {
   ): void;
   /** A container's probes have ended: its series go. */
   forgetProbes(subject: ProbedContainer): void;
+  /** A container was to be started. */
+  containerStarting(type: ContainerType): void;
+  /** A worker has looked at its Pod. */
+  podWorked(operation: 'sync' | 'kill', seconds: number): void;
+  /** A Pod that was seen waiting runs: so long after it was seen, and after it was made. */
+  podStarted(sinceSeenSeconds: number, sinceCreatedSeconds: number): void;
   /** A request came in; the function is to be called at its end. */
   requested(method: string, path: string, isLongRunning: boolean): () => void;
 }
 
+export type ContainerType = 'container' | 'init_container' | 'ephemeral_container';
+
+const startBuckets = [
+  0.5, 1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700,
+  3600,
+];
 const quickBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** 5 ms, each 2.5 times the one before. */
 const operationBuckets = Array.from({ length: 14 }, (_, index) =>
@@ -120,6 +132,47 @@ export function createKubeletMetrics(registry: Registry, nodeName: string): Kube
       }
     },
     requested: requests,
+    ...createPodMetrics(registry),
+  };
+}
+
+function createPodMetrics(
+  registry: Registry,
+): Pick<KubeletMetrics, 'containerStarting' | 'podWorked' | 'podStarted'> {
+  const started = counterFamily(registry, {
+    name: 'kubelet_started_containers_total',
+    help: 'Containers that were to be started.',
+    labelNames: ['container_type'],
+  });
+  const worked = histogramFamily(registry, {
+    name: 'kubelet_pod_worker_duration_seconds',
+    help: 'How long a look at a pod took.',
+    labelNames: ['operation_type'],
+    buckets: quickBuckets,
+  });
+  const start = histogramFamily(registry, {
+    name: 'kubelet_pod_start_duration_seconds',
+    help: 'From the time at which the pod was seen to that at which it runs.',
+    labelNames: [],
+    buckets: startBuckets,
+  }).with();
+  const total = histogramFamily(registry, {
+    name: 'kubelet_pod_start_total_duration_seconds',
+    help: 'From the creation of the pod to the time at which it runs, pulls and init containers included.',
+    labelNames: [],
+    buckets: startBuckets,
+  }).with();
+  return {
+    containerStarting: (type) => {
+      started.with(type).inc();
+    },
+    podWorked: (operation, seconds) => {
+      worked.with(operation).observe(seconds);
+    },
+    podStarted: (sinceSeenSeconds, sinceCreatedSeconds) => {
+      start.observe(sinceSeenSeconds);
+      total.observe(sinceCreatedSeconds);
+    },
   };
 }
 

@@ -375,6 +375,7 @@ function assemble(
     runtimeHandlerOf: createRuntimeHandlers(client),
     dns: { servers: configuration.clusterDNS, domain: configuration.clusterDomain },
     probes,
+    metrics: kubeletMetrics,
     statuses: new StatusManager({
       pods: podClient,
       mirrorUid: (pod) => mirrors.uidOf(pod),

@@ -101,12 +101,14 @@ export class PodLookup {
 }
 
 function checkedName(pod: Pod, container: string): string {
-  const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+  const { containers, initContainers = [], ephemeralContainers = [] } = pod.spec;
+  const all = [...containers, ...initContainers, ...ephemeralContainers];
   if (all.some(({ name }) => name === container)) return container;
   throw new HttpError(400, `container ${container} is not valid for pod ${pod.metadata.name}`);
 }
 
 function waitingReason(pod: Pod, container: string): string {
-  const statuses = [...(pod.status.containerStatuses ?? []), ...(pod.status.initContainerStatuses ?? [])];
+  const { containerStatuses = [], initContainerStatuses = [], ephemeralContainerStatuses = [] } = pod.status;
+  const statuses = [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses];
   return statuses.find(({ name }) => name === container)?.state?.waiting?.reason ?? 'ContainerCreating';
 }

@@ -12,6 +12,7 @@ import type { UserNamespaces } from '../containers/user-namespaces.js';
 import type { ContainerRuntime } from '../cri/runtime.js';
 import type { PodFacts } from '../environment/downward-api.js';
 import type { ImageManager } from '../images/image-manager.js';
+import type { KubeletMetrics } from '../kubelet-metrics.js';
 import type { KnownServices } from '../pods/known-services.js';
 import type { PodCheckpoints } from '../pods/pod-checkpoints.js';
 import type { ReferencedObjectCache } from '../pods/referenced-object-cache.js';
@@ -53,6 +54,7 @@ export interface PodServices {
   readonly runtimeHandlerOf: (pod: Pod) => Promise<string>;
   readonly dns: ClusterDns;
   readonly probes: ProbeManager;
+  readonly metrics: Pick<KubeletMetrics, 'containerStarting' | 'podWorked' | 'podStarted'>;
   readonly statuses: StatusManager;
   readonly checkpoints: PodCheckpoints;
   readonly gate: StartupGate;

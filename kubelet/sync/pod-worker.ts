@@ -7,7 +7,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { Pod } from '../../api/generated/core-v1.js';
+import type { Pod, PodStatus } from '../../api/generated/core-v1.js';
 import { isStatusError } from '../../api/status-error.js';
 import { KeyedBackoff } from '../../common/backoff.js';
 import { sleep } from '../../common/clock.js';
@@ -47,6 +47,7 @@ export class PodWorker {
   #permit: StartupPermit | undefined;
   #payloadVersion = '';
   #volumesReleased = false;
+  #waitingSinceMs: number | undefined;
   #order: EndOrder | undefined;
   readonly #orderDone: Promise<void>;
   #resolveOrder: () => void = () => undefined;
@@ -156,6 +157,8 @@ export class PodWorker {
     this.#wakeAtMs = Infinity;
     this.#step = new AbortController();
     const step = this.#step.signal;
+    const { clock, metrics } = this.#services;
+    const [operation, beganMs] = [this.#isEnding() ? 'kill' : 'sync', clock.monotonicMs()] as const;
     try {
       if (this.#isEnding()) {
         await this.#terminate(step);
@@ -168,6 +171,8 @@ export class PodWorker {
       // A step that was broken off is followed by the look that broke it off.
       else this.#poked = true;
       return false;
+    } finally {
+      metrics.podWorked(operation, (clock.monotonicMs() - beganMs) / 1000);
     }
   }
 
@@ -252,6 +257,16 @@ export class PodWorker {
     }
   }
 
+  /** Counts the way of a Pod that this kubelet saw waiting; one that it found running has no such way. */
+  #countStart(phase: PodStatus['phase']): void {
+    const { clock, metrics } = this.#services;
+    if (phase === 'Pending') this.#waitingSinceMs ??= clock.now();
+    if (phase !== 'Running' || this.#waitingSinceMs === undefined) return;
+    const createdMs = Date.parse(this.#pod.metadata.creationTimestamp);
+    metrics.podStarted((clock.now() - this.#waitingSinceMs) / 1000, (clock.now() - createdMs) / 1000);
+    this.#waitingSinceMs = undefined;
+  }
+
   #publish(runtime: PodRuntime, actions: PodActions): void {
     const { statuses, checkpoints, probes, clock, node, recorder } = this.#services;
     const waiting = new Map([...this.#errors, ...actions.waiting]);
@@ -271,6 +286,7 @@ export class PodWorker {
       failure: actions.failure,
     });
     statuses.publish(this.#pod, status);
+    this.#countStart(status.phase);
     checkpoints.save({ ...this.#pod, status });
     const ready = status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True');
     if (ready === true) this.#releasePermit('ready');

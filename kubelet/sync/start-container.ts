@@ -8,6 +8,7 @@ import { isCriError } from '../cri/runtime.js';
 import type { ContainerConfig, PodSandboxConfig, RuntimeImage } from '../cri/runtime.js';
 import { DownwardApiError } from '../environment/downward-api.js';
 import { ConfigurationError, resolveEnvironment } from '../environment/resolve-environment.js';
+import type { ContainerType } from '../kubelet-metrics.js';
 import { lookUpReferences } from './look-up-references.js';
 import type { StartAction } from './pod-actions.js';
 import { podFacts } from './pod-services.js';
@@ -51,6 +52,7 @@ export async function startContainer(
   const config = await prepareConfig(services, ready, start, image, signal);
   signal.throwIfAborted();
   let id: string;
+  services.metrics.containerStarting(typeOf(pod, container.name));
   try {
     id = await runtime.createContainer(ready.sandboxId, config, ready.sandboxConfig);
   } catch (error) {
@@ -66,6 +68,13 @@ export async function startContainer(
   }
   recorder.event(pod, 'Normal', 'Started', `Started container ${container.name}`);
   await afterStart(services, ready, container, id, signal);
+}
+
+function typeOf({ spec }: Pod, name: string): ContainerType {
+  const isOne = (containers: readonly { readonly name: string }[] | undefined): boolean =>
+    containers?.some((one) => one.name === name) === true;
+  if (isOne(spec.initContainers)) return 'init_container';
+  return isOne(spec.ephemeralContainers) ? 'ephemeral_container' : 'container';
 }
 
 async function prepareConfig(

@@ -49,7 +49,10 @@ await newest.run(['wait', '--for=condition=Ready', 'pod/web', '--timeout=60s']);
 for (const version of newestAndOldestKubectl) {
   await t.test(`kubectl ${version}`, async (t) => {
     const kubectl = await cluster.kubectl(version);
-    if (version === 'v1.35') await speaksWebSocket(t, kubectl);
+    if (version === 'v1.35') {
+      await speaksWebSocket(t, kubectl);
+      await debugs(t, kubectl);
+    }
     await runsCommands(t, kubectl);
     await resizesTerminal(t, kubectl);
     await attaches(t, kubectl);
@@ -92,6 +95,23 @@ function speaksWebSocket(t: Test, kubectl: Kubectl): Promise<unknown> {
     await once(forwarding, 'exit');
     t.match(log, 'tunneling connection');
     t.notMatch(log, /fallback/i);
+  });
+}
+
+function debugs(t: Test, kubectl: Kubectl): Promise<unknown> {
+  return t.test('debug: a container beside the others, attached to', async (t) => {
+    const flags = [
+      'debug',
+      'web',
+      '-i',
+      '--quiet',
+      '--profile=general',
+      `--image=${image}`,
+      '--target=web',
+      '--container=look',
+    ];
+    const { stdout, stderr, exitCode } = await kubectl.attempt([...flags, '--', 'cat'], { input: 'hello\n' });
+    t.strictSame([stdout, stderr, exitCode], ['hello\n', '', 0]);
   });
 }
 

@@ -215,6 +215,9 @@ async function testKubelet(): Promise<void> {
     const own = (await request('/metrics')).body;
     t.match(own, /^kubelet_running_containers\{container_state="running"\} 2$/m);
     t.match(own, /^kubelet_runtime_operations_total\{operation_type="create_container"\} [2-9]/m);
+    t.match(own, /^kubelet_pod_start_duration_seconds_count 1$/m);
+    t.match(own, /^kubelet_started_containers_total\{container_type="container"\} [2-9]/m);
+    t.match(own, /^kubelet_pod_worker_duration_seconds_count\{operation_type="sync"\} [1-9]/m);
     t.match(JSON.parse((await request('/configz')).body), {
       kubeletconfig: { kind: 'KubeletConfiguration' },
     });
