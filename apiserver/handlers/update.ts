@@ -171,7 +171,7 @@ async function prepare(
   validateChange(request, scope, prepared, current);
   await parts.admission.validate({ ...admission, object: prepared });
   if (scope === 'main')
-    for (const warning of strategy.warnings?.(prepared) ?? []) addWarning(exchange, warning);
+    for (const warning of strategy.warnings?.(prepared, current) ?? []) addWarning(exchange, warning);
   return prepared;
 }
 

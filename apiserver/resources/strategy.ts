@@ -79,7 +79,7 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   validateUpdate?(object: T, before: T, violations: Violations): void;
   validateStatusUpdate?(object: T, before: T, violations: Violations): void;
   /** Hints for the user; the object is written all the same. */
-  warnings?(object: T): readonly string[];
+  warnings?(object: T, before?: T): readonly string[];
   /** How long this object gets to end in peace; absent where deletion is at once. 0 deletes now. */
   gracePeriodSeconds?(object: T, requestedSeconds: number | undefined): number;
   /** Marks the object, besides `deletionTimestamp`, when its deletion begins. */

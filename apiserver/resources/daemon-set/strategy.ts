@@ -4,11 +4,13 @@ import { daemonSets } from '../../../api/resources.js';
 import { setPodSpecDefaults } from '../pod/defaults.js';
 import type { Strategy } from '../strategy.js';
 import { validateDaemonSet, validateDaemonSetStatus, validateDaemonSetUpdate } from './validation.js';
+import { templateWarnings } from '../pod/template-warnings.js';
 
 const defaultHistory = 10;
 
 export const daemonSetStrategy: Strategy<DaemonSet> = {
   definition: daemonSets,
+  warnings: templateWarnings((object) => object.spec.template, 'spec.template'),
   tracksGeneration: true,
   setDefaults({ spec }) {
     spec.revisionHistoryLimit ??= defaultHistory;

@@ -3,6 +3,7 @@ import { deployments } from '../../../api/resources.js';
 import { setPodSpecDefaults } from '../pod/defaults.js';
 import type { Strategy } from '../strategy.js';
 import { validateDeployment, validateDeploymentUpdate } from './validation.js';
+import { templateWarnings } from '../pod/template-warnings.js';
 
 const defaultShare = '25%';
 const defaultHistory = 10;
@@ -10,6 +11,7 @@ const defaultDeadlineSeconds = 600;
 
 export const deploymentStrategy: Strategy<Deployment> = {
   definition: deployments,
+  warnings: templateWarnings((object) => object.spec.template, 'spec.template'),
   tracksGeneration: true,
   setDefaults({ spec }) {
     spec.replicas ??= 1;

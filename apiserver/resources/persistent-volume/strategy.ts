@@ -3,9 +3,11 @@ import type { PersistentVolume } from '../../../api/generated/core-v1.js';
 import { persistentVolumes } from '../../../api/resources.js';
 import type { Strategy } from '../strategy.js';
 import { validateVolume, validateVolumeUpdate } from './validation.js';
+import { persistentVolumeWarnings } from './warnings.js';
 
 export const persistentVolumeStrategy: Strategy<PersistentVolume> = {
   definition: persistentVolumes,
+  warnings: persistentVolumeWarnings,
   setDefaults({ spec, status }) {
     status.phase ??= 'Pending';
     spec.persistentVolumeReclaimPolicy ??= 'Retain';

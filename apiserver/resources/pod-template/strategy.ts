@@ -4,9 +4,11 @@ import { podTemplates } from '../../../api/resources.js';
 import { setPodSpecDefaults } from '../pod/defaults.js';
 import { validatePodTemplate } from '../pod/validation.js';
 import type { Strategy } from '../strategy.js';
+import { templateWarnings } from '../pod/template-warnings.js';
 
 export const podTemplateStrategy: Strategy<PodTemplate> = {
   definition: podTemplates,
+  warnings: templateWarnings(({ template }) => template, 'template'),
   tracksGeneration: true,
   setDefaults({ template }) {
     if (template !== undefined) setPodSpecDefaults(template.spec);

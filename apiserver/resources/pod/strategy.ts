@@ -7,9 +7,11 @@ import { setPodDefaults } from './defaults.js';
 import { ephemeralContainerRules } from './ephemeral-containers.js';
 import { resizeRules } from './resize.js';
 import { validatePodSpec, validatePodUpdate } from './validation.js';
+import { podWarnings } from './warnings.js';
 
 export const podStrategy: Strategy<Pod> = {
   definition: pods,
+  warnings: (pod) => podWarnings(pod),
   tracksGeneration: true,
   returnsDeletedObject: true,
   selectableFields: {

@@ -4,9 +4,11 @@ import { replicationControllers } from '../../../api/resources.js';
 import { setPodSpecDefaults } from '../pod/defaults.js';
 import type { Strategy } from '../strategy.js';
 import { validateReplicationController } from './validation.js';
+import { templateWarnings } from '../pod/template-warnings.js';
 
 export const replicationControllerStrategy: Strategy<ReplicationController> = {
   definition: replicationControllers,
+  warnings: templateWarnings((object) => object.spec.template, 'spec.template'),
   tracksGeneration: true,
   // What the first version of the API did when the client said nothing; kubectl always says something.
   orphansByDefault: true,

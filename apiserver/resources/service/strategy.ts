@@ -6,12 +6,14 @@ import type { Strategy } from '../strategy.js';
 import type { ServiceAllocator } from './service-allocator.js';
 import { carryAllocations } from './service-kinds.js';
 import { validateService, validateServiceUpdate } from './validation.js';
+import { serviceWarnings } from './warnings.js';
 
 const defaultAffinitySeconds = 3 * 60 * 60;
 
 export function serviceStrategy(allocator: ServiceAllocator): Strategy<Service> {
   return {
     definition: services,
+    warnings: serviceWarnings,
     validateName: validateDns1035Label,
     returnsDeletedObject: true,
     allowsCreateOnUpdate: true,

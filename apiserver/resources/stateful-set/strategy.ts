@@ -5,11 +5,13 @@ import { setClaimDefaults } from '../persistent-volume-claim/defaults.js';
 import { setPodSpecDefaults } from '../pod/defaults.js';
 import type { Strategy } from '../strategy.js';
 import { validateStatefulSet, validateStatefulSetStatus, validateStatefulSetUpdate } from './validation.js';
+import { templateWarnings } from '../pod/template-warnings.js';
 
 const defaultHistory = 10;
 
 export const statefulSetStrategy: Strategy<StatefulSet> = {
   definition: statefulSets,
+  warnings: templateWarnings((object) => object.spec.template, 'spec.template'),
   tracksGeneration: true,
   setDefaults({ spec }) {
     spec.replicas ??= 1;
