@@ -190,13 +190,33 @@ async function enableControllers(folder: string): Promise<void> {
     await writeFile(join(folder, 'cgroup.subtree_control'), missing.map((name) => `+${name}`).join(' '));
 }
 
-/** A cgroup's files cannot be deleted: folders are removed from the leaves up. */
+/**
+ * A cgroup's files cannot be deleted: folders are removed from the leaves up. Processes that are still there belong to
+ * nobody any more (a runtime that was killed while it made a container has forgotten them): they are killed, and the
+ * removal is refused until they have gone.
+ */
 async function removeTree(folder: string): Promise<void> {
   for (const name of await childFolders(folder)) await removeTree(join(folder, name));
   try {
     await rmdir(folder);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return;
+    if (code === 'EBUSY' || code === 'ENOTEMPTY') await killProcesses(folder);
+    throw error;
+  }
+}
+
+async function killProcesses(folder: string): Promise<void> {
+  const file = join(folder, 'cgroup.procs');
+  if (!existsSync(file)) return;
+  const pids = (await readFile(file, 'utf8')).split('\n').map(Number);
+  for (const pid of pids.filter((one) => one > 1)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 }
 

@@ -8,6 +8,8 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -115,4 +117,19 @@ void t.test('a cgroup is removed from its leaves up, in every class, twice', asy
   await cgroups.remove('1');
   t.strictSame(readdirSync(join(folder, 'cpu/kubepods')).sort(), ['besteffort', 'burstable']);
   t.ok(existsSync(join(folder, 'memory/kubepods/pod2')));
+});
+
+void t.test('a process that was left in the cgroup of a pod is killed', async (t) => {
+  const folder = treeOf(t, 1);
+  const cgroups = createCgroupManager({ mountPoint: folder, root: '/kubepods' });
+  const container = join(folder, 'cpu/kubepods/pod1/container');
+  mkdirSync(container, { recursive: true });
+  const left = spawn('sleep', ['1000']);
+  const ended = once(left, 'exit');
+  writeFileSync(join(container, 'cgroup.procs'), `${left.pid ?? 0}\n`);
+  await t.rejects(cgroups.remove('1'), { code: 'ENOTEMPTY' }, 'it is there until the process has gone');
+  t.strictSame(await ended, [null, 'SIGKILL']);
+  rmSync(join(container, 'cgroup.procs'));
+  await cgroups.remove('1');
+  t.notOk(existsSync(join(folder, 'cpu/kubepods/pod1')));
 });
