@@ -53,6 +53,8 @@ const v1Controllers = [
   'pids',
   'hugetlb',
   'systemd',
+  // Beside the others on a hybrid machine: the runtime makes folders there, too.
+  'unified',
 ];
 const qosFolders = ['', 'burstable', 'besteffort'];
 
