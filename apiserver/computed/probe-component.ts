@@ -1,5 +1,7 @@
 /** Asks another process of the control plane, on this machine, how it is. */
 import { request } from 'node:https';
+import { systemClock } from '../../common/clock.js';
+import { Deadline } from '../../common/deadline.js';
 
 export interface ComponentProbe {
   readonly healthy: boolean;
@@ -14,7 +16,8 @@ const maxMessageLength = 1024;
 
 /** GET /healthz on the loopback address. Never rejects: what goes wrong is the answer. */
 export function probeComponent(port: number, signal: AbortSignal): Promise<ComponentProbe> {
-  return new Promise((resolve) => {
+  const limit = new Deadline(systemClock, timeoutMs, signal);
+  const probed = new Promise<ComponentProbe>((resolve) => {
     const failed = (error: Error): void => {
       resolve({ healthy: false, answered: false, message: '', error: error.message });
     };
@@ -23,7 +26,7 @@ export function probeComponent(port: number, signal: AbortSignal): Promise<Compo
         host: '127.0.0.1',
         port,
         path: '/healthz',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        signal: limit.signal,
         // Nothing secret goes out, and these processes may have made their certificates themselves.
         rejectUnauthorized: false,
       },
@@ -47,5 +50,8 @@ export function probeComponent(port: number, signal: AbortSignal): Promise<Compo
     );
     asked.on('error', failed);
     asked.end();
+  });
+  return probed.finally(() => {
+    limit.clear();
   });
 }
