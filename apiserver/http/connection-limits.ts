@@ -9,9 +9,9 @@ export interface ConnectionTimeouts {
   readonly headersMs: number;
   /** The body of a request that is read as a whole. */
   readonly bodyMs: number;
-  /** A connection without a request. */
+  /** A connection without a request; and one with requests from which nothing is heard, before it is pinged. */
   readonly idleMs: number;
-  /** The answer to a ping on a connection whose requests have been silent for so long. */
+  /** The answer to the ping. */
   readonly pingMs: number;
 }
 
@@ -48,27 +48,43 @@ export function limitConnections(server: Http2SecureServer, timeouts: Connection
   });
 }
 
-/** A session without streams is closed; one whose streams are silent has to answer a ping. */
-function closeWhenIdle(session: ServerHttp2Session, { idleMs, pingMs }: ConnectionTimeouts): void {
+/** A session without streams is closed; one from which nothing is heard has to answer a ping. */
+function closeWhenIdle(session: ServerHttp2Session, timeouts: ConnectionTimeouts): void {
   let streams = 0;
   session.on('stream', (stream) => {
     streams++;
     stream.once('close', () => streams--);
   });
-  session.setTimeout(idleMs, () => {
+  session.setTimeout(timeouts.idleMs, () => {
+    if (streams === 0 && !session.destroyed) session.close();
+  });
+  pingWhenSilent(session, timeouts);
+}
+
+/**
+ * Who reads a watch says nothing by itself, and what is written to it proves nothing: the kernel takes it for a quarter of
+ * an hour after the other machine is gone.
+ */
+function pingWhenSilent(session: ServerHttp2Session, { idleMs, pingMs }: ConnectionTimeouts): void {
+  let heardBytes = 0;
+  let answer: NodeJS.Timeout | undefined;
+  const check = setInterval(() => {
+    // Its socket goes before it is told to be closed.
     if (session.destroyed) return;
-    if (streams === 0) {
-      session.close();
-      return;
-    }
-    const timer = setTimeout(() => {
+    const { bytesRead } = session.socket;
+    const isSilent = bytesRead === heardBytes;
+    heardBytes = bytesRead;
+    if (!isSilent || answer !== undefined) return;
+    answer = setTimeout(() => {
       session.destroy();
     }, pingMs);
-    session.once('close', () => {
-      clearTimeout(timer);
-    });
     session.ping(() => {
-      clearTimeout(timer);
+      clearTimeout(answer);
+      answer = undefined;
     });
+  }, idleMs);
+  session.once('close', () => {
+    clearInterval(check);
+    clearTimeout(answer);
   });
 }

@@ -1,4 +1,8 @@
 /** How long requests may take: by `timeout` in the query and by the server's own limit, with a clock that the test moves. */
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { Agent, request as httpsRequest } from 'node:https';
+import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { openMemoryStore } from '../../apiserver/storage/backends/memory/memory-store.js';
 import { ManualClock } from '../../common/clock.js';
@@ -61,6 +65,31 @@ for (const [query, limitMs] of [
     t.pass('what the store had been given is written all the same');
   });
 
+await t.test('over HTTP/1.1, and the connection serves the next request', async (t) => {
+  const { certificate: cert, privateKey: key } = fixture.pki.pair('admin');
+  const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: fixture.pki.authority, cert, key });
+  t.teardown(() => {
+    agent.destroy();
+  });
+  const send = async (method: string, path: string, body?: object): Promise<[number, string]> => {
+    const headers = { 'content-type': 'application/json' };
+    const sent = httpsRequest(`${fixture.url}${path}`, { agent, method, headers });
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    return [response.statusCode ?? 0, await text(response)];
+  };
+  held = [];
+  const answer = send('POST', `${core}/configmaps?timeout=2s`, { metadata: { name: 'late-http1' } });
+  await until('the store has the write', () => held?.length === 1);
+  clock.advance(2_000);
+  const [code, body] = await answer;
+  t.equal(code, 504);
+  t.match(JSON.parse(body), { kind: 'Status', reason: 'Timeout', code: 504 });
+  for (const finish of held) finish();
+  held = undefined;
+  t.equal((await send('GET', '/readyz'))[0], 200);
+});
+
 await t.test('times that are none', async (t) => {
   for (const value of ['x', '5', '1y'])
     t.match((await request('GET', `${core}/configmaps?timeout=${value}`)).json, {
@@ -81,7 +110,7 @@ await t.test('a watch has its own time', async (t) => {
 });
 
 await t.test('nothing is left of it', async (t) => {
-  const { text } = await request('GET', '/metrics');
-  t.match(text, /apiserver_current_inflight_requests\{request_kind="mutating"\} 0/);
+  const { text: metrics } = await request('GET', '/metrics');
+  t.match(metrics, /apiserver_current_inflight_requests\{request_kind="mutating"\} 0/);
   t.strictSame(fixture.errors, []);
 });
