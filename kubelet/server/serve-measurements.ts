@@ -5,6 +5,7 @@ import type { StatsCollector } from '../stats/collect-stats.js';
 import { expose } from '../stats/exposition.js';
 import { resourceMetrics } from '../stats/resource-metrics.js';
 import { summaryOf } from '../stats/summary.js';
+import { volumeMetrics } from '../stats/volume-metrics.js';
 import type { Logger } from '../../common/log.js';
 import type { Registry } from 'prom-client';
 
@@ -30,7 +31,10 @@ export async function measurementAt(
 ): Promise<Measurement | undefined> {
   switch (path) {
     case '/metrics':
-      return { contentType: metrics.contentType, body: await metrics.metrics() };
+      return {
+        contentType: metrics.contentType,
+        body: (await metrics.metrics()) + expose(volumeMetrics(await stats.volumes())),
+      };
     case '/metrics/probes':
       return { contentType: metrics.contentType, body: await kubeletMetrics.probes.metrics() };
     case '/metrics/cadvisor':

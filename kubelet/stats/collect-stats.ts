@@ -102,6 +102,17 @@ export class StatsCollector {
     return snapshot;
   }
 
+  /** The volumes of all Pods, ended ones included as long as they are there. */
+  async volumes(): Promise<readonly VolumeUsage[]> {
+    return [...(await this.#volumesByPod()).values()].flat();
+  }
+
+  /** Always asked for the same Pods, so that nobody counts files twice. */
+  async #volumesByPod(): Promise<ReadonlyMap<string, readonly VolumeUsage[]>> {
+    const { pods, volumes } = this.#options;
+    return (await volumes?.ofPods(pods())) ?? new Map<string, readonly VolumeUsage[]>();
+  }
+
   async #measure(): Promise<StatsSnapshot> {
     const { runtime, clock, pods, rootDir, nodeName, cpuCount, memoryBytes } = this.#options;
     const timestampMs = clock.now();
@@ -118,7 +129,7 @@ export class StatsCollector {
       byPod.set(uid, [...(byPod.get(uid) ?? []), one]);
     }
     const known = pods().filter(({ metadata }) => byPod.has(metadata.uid));
-    const volumes = (await this.#options.volumes?.ofPods(known)) ?? new Map<string, readonly VolumeUsage[]>();
+    const volumes = await this.#volumesByPod();
     const snapshot = {
       ...{ nodeName, timestampMs, cpuCount, memoryBytes },
       bootedAtMs: timestampMs - (await uptimeMs()),

@@ -11,6 +11,7 @@ import { currentStats, nanocores } from '../../../kubelet/stats/collect-stats.js
 import type { StatsSnapshot } from '../../../kubelet/stats/collect-stats.js';
 import { expose } from '../../../kubelet/stats/exposition.js';
 import { resourceMetrics } from '../../../kubelet/stats/resource-metrics.js';
+import { volumeMetrics } from '../../../kubelet/stats/volume-metrics.js';
 import { summaryOf } from '../../../kubelet/stats/summary.js';
 
 void t.test('counters of cgroups', (t) => {
@@ -129,6 +130,31 @@ const snapshot: StatsSnapshot = {
     },
   ],
 };
+
+void t.test('volumes behind claims on /metrics, each claim once', (t) => {
+  const one = {
+    ...{ name: 'data', claim: 'shop/data', isEphemeralStorage: false, sizeLimitBytes: undefined },
+    ...{ usedBytes: 30, inodesUsed: 5, capacityBytes: 90, availableBytes: 60, inodes: 9, inodesFree: 4 },
+    timeMs: usage.timestampMs,
+  };
+  const text = expose(volumeMetrics([one, { ...one, name: 'same' }, { ...one, claim: undefined }]));
+  t.strictSame(
+    text.split('\n').filter((line) => line !== '' && !line.startsWith('#')),
+    [
+      ['capacity_bytes', 90],
+      ['available_bytes', 60],
+      ['used_bytes', 30],
+      ['inodes', 9],
+      ['inodes_free', 4],
+      ['inodes_used', 5],
+    ].map(
+      ([name, value]) =>
+        `kubelet_volume_stats_${name}{namespace="shop",persistentvolumeclaim="data"} ${value}`,
+    ),
+  );
+  t.equal(expose(volumeMetrics([])), '');
+  t.end();
+});
 
 void t.test('/metrics/resource', (t) => {
   const text = expose(resourceMetrics(snapshot));
