@@ -10,6 +10,7 @@ interface PodLike {
 
 /** Volumes that are accepted and do nothing, by the field that names their kind. */
 export const goneVolumes = {
+  gitRepo: 'deprecated in v1.11, and disabled by default in v1.33+',
   photonPersistentDisk: 'deprecated in v1.11, non-functional in v1.16+',
   scaleIO: 'deprecated in v1.16, non-functional in v1.22+',
   flocker: 'deprecated in v1.22, non-functional in v1.25+',
@@ -197,6 +198,8 @@ function portWarnings(spec: PodSpec, path: string): readonly string[] {
   for (const [{ ports = [] }, container] of containersOf(spec, path)) {
     for (const [index, port] of ports.entries()) {
       const where = `${container}.ports[${index}]`;
+      if ((port.hostIP ?? '') !== '' && (port.hostPort ?? 0) === 0)
+        warnings.push(`${where}: hostIP set without hostPort: ${showPort(port)}`);
       for (const other of seen) {
         if (other.port.containerPort !== port.containerPort || other.port.protocol !== port.protocol)
           continue;
@@ -207,6 +210,11 @@ function portWarnings(spec: PodSpec, path: string): readonly string[] {
     }
   }
   return warnings;
+}
+
+/** As Go prints the struct. */
+function showPort({ name = '', containerPort, protocol = 'TCP', hostIP = '' }: ContainerPort): string {
+  return `{Name:${name} HostPort:0 ContainerPort:${containerPort} Protocol:${protocol} HostIP:${hostIP}}`;
 }
 
 function clashOf(port: ContainerPort, other: ContainerPort): string | undefined {

@@ -51,6 +51,16 @@ const pods: readonly (readonly [PodSpec, Readonly<Record<string, string>>, ...st
     'spec.volumes[0].cephfs: deprecated in v1.28, non-functional in v1.31+',
   ],
   [
+    spec({ volumes: [{ name: 'v', gitRepo: { repository: 'r' } }] }),
+    {},
+    'spec.volumes[0].gitRepo: deprecated in v1.11, and disabled by default in v1.33+',
+  ],
+  [
+    withContainer({ ports: [{ containerPort: 80, protocol: 'UDP', hostIP: '10.0.0.1' }] }),
+    {},
+    'spec.containers[0].ports[0]: hostIP set without hostPort: {Name: HostPort:0 ContainerPort:80 Protocol:UDP HostIP:10.0.0.1}',
+  ],
+  [
     spec({
       imagePullSecrets: [{ name: 'x' }, { name: 'x' }],
       hostAliases: [{ ip: '1.1.1.1' }, { ip: '1.1.1.1' }],
