@@ -14,8 +14,8 @@ import type { Clock } from '../../common/clock.js';
 export const watchersPerTurn = 32;
 const minRoundMs = 10;
 const maxRoundMs = 50;
-/** A round lasts so long for each watcher in it: together they write no more than 25,000 times a second. */
-const roundMsPerWatcher = 0.04;
+/** A round lasts so long for each watcher in it: together they write no more than 28,000 times a second. */
+const roundMsPerWatcher = 0.036;
 
 export interface WatchPaceOptions {
   readonly clock: Clock;

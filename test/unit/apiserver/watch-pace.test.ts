@@ -73,8 +73,8 @@ void t.test('a round lasts the longer, the more take part in it', async (t) => {
   for (const [watchers, roundMs] of [
     [1, 10],
     [200, 10],
-    [500, 20],
-    [1_000, 40],
+    [500, 18],
+    [1_000, 36],
     [5_000, 50],
   ] as const) {
     const paced = new Paced();
