@@ -7,6 +7,19 @@ import { matchesNodeSelector } from './node-affinity.js';
 import { compareQuantities } from './quantity.js';
 import { matchesLabels, selectorFromObject } from './selectors.js';
 
+/** Fields of a PersistentVolume's spec that say nothing of where its storage is: the one other field does. */
+export const fieldsBesideVolumeSource = [
+  'capacity',
+  'accessModes',
+  'claimRef',
+  'persistentVolumeReclaimPolicy',
+  'storageClassName',
+  'mountOptions',
+  'volumeMode',
+  'nodeAffinity',
+  'volumeAttributesClassName',
+] as const satisfies readonly (keyof PersistentVolume['spec'])[];
+
 export const volumeAnnotations = {
   /** On a claim: its binding is complete, and must not be taken back silently. */
   bindCompleted: 'pv.kubernetes.io/bind-completed',

@@ -2,7 +2,6 @@
  * API servers behind this one: asks them whether they are there, tells so in the status of their APIServices, makes what
  * they serve part of discovery, and passes requests on.
  */
-import type { IncomingMessage } from 'node:http';
 import type { APIService, APIServiceCondition } from '../../api/generated/apiregistration-v1.js';
 import { isDeepStrictEqual } from 'node:util';
 import type { PartOfDocument } from '../../api/openapi/documents.js';
@@ -27,6 +26,7 @@ import type { Backend, ProxyCertificate } from './backend.js';
 import { remoteDefinitions } from './remote-definitions.js';
 import { ServerOpenApi } from './server-openapi.js';
 import type { ServerAnswer } from './server-openapi.js';
+import { readAnswer } from '../webhooks/read-answer.js';
 
 /** Servers behind are asked this often; a changed APIService at once. */
 const checkEveryMs = 30_000;
@@ -250,7 +250,7 @@ export class Aggregator {
         signal: limit.signal,
       });
       const { statusCode: status = 0, headers: received } = response;
-      return { status, etag: received.etag, body: await bodyOf(response) };
+      return { status, etag: received.etag, body: await readAnswer(response, maxAnswerBytes) };
     } finally {
       limit.clear();
     }
@@ -296,17 +296,6 @@ function rootOf({ spec }: APIService): string {
 
 function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
-}
-
-async function bodyOf(response: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxAnswerBytes) throw new Error(`the answer is larger than ${maxAnswerBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 function unavailable(): StatusError {

@@ -6,6 +6,7 @@ import { systemClock } from '../../common/clock.js';
 import { Deadline } from '../../common/deadline.js';
 import type { ResourceTable } from '../handlers/context.js';
 import { locateService } from './locate-service.js';
+import { readAnswer } from './read-answer.js';
 
 /** Why a webhook gave no answer. The message is in the words that users of Kubernetes know from it. */
 export class WebhookError extends Error {
@@ -128,7 +129,10 @@ async function send(
       asked.on('error', reject);
       asked.end(body);
     });
-    return { status: response.statusCode ?? 0, text: await textOf(response) };
+    return {
+      status: response.statusCode ?? 0,
+      text: (await readAnswer(response, maxAnswerBytes)).toString(),
+    };
   } catch (error) {
     if (limit.passed) throw new Error('context deadline exceeded', { cause: error });
     if (signal.aborted) throw new Error('context canceled', { cause: error });
@@ -141,15 +145,4 @@ async function send(
 /** A name in TLS is never an address. */
 function isAddress(host: string): boolean {
   return host.includes(':') || /^[\d.]+$/.test(host);
-}
-
-async function textOf(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxAnswerBytes) throw new Error(`the answer is larger than ${maxAnswerBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
 }

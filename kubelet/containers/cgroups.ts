@@ -13,6 +13,7 @@ import { podQosClass } from '../../api/pod-helpers.js';
 import { cgroupFiles, controllersOfV2, workingSetBytes } from './cgroup-files.js';
 import type { CgroupFile } from './cgroup-files.js';
 import type { CgroupLimits } from './resources.js';
+import { readCgroupFile } from './read-cgroup-file.js';
 
 export interface CgroupUsage {
   readonly workingSetBytes: number;
@@ -141,9 +142,9 @@ class CgroupfsManager implements CgroupManager {
     const memory = this.#folder('memory', path);
     const isV2 = this.version === 2;
     const [usage, stat, processes] = await Promise.all([
-      readIfThere(join(memory, isV2 ? 'memory.current' : 'memory.usage_in_bytes')),
-      readIfThere(join(memory, 'memory.stat')),
-      readIfThere(join(this.#folder('pids', path), 'pids.current')),
+      readCgroupFile(join(memory, isV2 ? 'memory.current' : 'memory.usage_in_bytes')),
+      readCgroupFile(join(memory, 'memory.stat')),
+      readCgroupFile(join(this.#folder('pids', path), 'pids.current')),
     ]);
     if (usage === undefined || stat === undefined) return undefined;
     return {
@@ -228,17 +229,6 @@ async function childFolders(folder: string): Promise<string[]> {
     return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return (await readFile(path, 'utf8')).trim();
-  } catch (error) {
-    // A cgroup may go while it is read: ENODEV.
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENODEV') return undefined;
     throw error;
   }
 }

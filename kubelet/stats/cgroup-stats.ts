@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { workingSetBytes } from '../containers/cgroup-files.js';
+import { readCgroupFile } from '../containers/read-cgroup-file.js';
 
 /** Undefined what the kernel does not tell. */
 export interface UsageStats {
@@ -88,7 +89,7 @@ export async function readCgroupStats(
   mountPoint = '/sys/fs/cgroup',
 ): Promise<UsageStats | undefined> {
   const file = (controller: string, name: string): Promise<string | undefined> =>
-    readIfThere(version === 2 ? join(mountPoint, path, name) : join(mountPoint, controller, path, name));
+    readCgroupFile(version === 2 ? join(mountPoint, path, name) : join(mountPoint, controller, path, name));
   const [cpu, memory, memoryStat] = await Promise.all([
     version === 2 ? file('cpu', 'cpu.stat') : file('cpuacct', 'cpuacct.usage'),
     file('memory', version === 2 ? 'memory.current' : 'memory.usage_in_bytes'),
@@ -103,15 +104,4 @@ export async function readNodeStats(nowMs: number): Promise<UsageStats> {
     ['stat', 'meminfo', 'vmstat'].map((name) => readFile(`/proc/${name}`, 'utf8')),
   );
   return parseNodeStats({ stat: stat ?? '', meminfo: meminfo ?? '', vmstat: vmstat ?? '' }, nowMs);
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return (await readFile(path, 'utf8')).trim();
-  } catch (error) {
-    // A cgroup may go while it is read: ENODEV.
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENODEV') return undefined;
-    throw error;
-  }
 }

@@ -7,6 +7,7 @@ import type {
   Volume,
 } from '../../api/generated/core-v1.js';
 import { matchesNodeSelector } from '../../api/node-affinity.js';
+import { fieldsBesideVolumeSource } from '../../api/volume-binding.js';
 import { VolumeError } from './volume-plugin.js';
 import type { VolumeSpec } from './volume-plugin.js';
 
@@ -111,18 +112,7 @@ export function specOfClaim({ volume, claim, persistentVolume, node, uses }: Cla
   };
 }
 
-/** What says nothing of where a PersistentVolume's storage is: the one other field does. */
-const generalFields: ReadonlySet<string> = new Set<keyof PersistentVolume['spec']>([
-  'capacity',
-  'accessModes',
-  'claimRef',
-  'persistentVolumeReclaimPolicy',
-  'storageClassName',
-  'mountOptions',
-  'volumeMode',
-  'nodeAffinity',
-  'volumeAttributesClassName',
-]);
+const generalFields: ReadonlySet<string> = new Set(fieldsBesideVolumeSource);
 
 function checkBinding(claim: PersistentVolumeClaim, { metadata, spec }: PersistentVolume): void {
   if (spec.claimRef === undefined)

@@ -6,21 +6,9 @@ import { compareQuantities } from '../../../api/quantity.js';
 import { omit } from '../../omit.js';
 import { checkDriverName, checkImmutable, checkOneOf, checkRequired } from '../checks.js';
 import { validateAccessModes, validateVolumeMode } from '../persistent-volume-claim/validation.js';
+import { fieldsBesideVolumeSource } from '../../../api/volume-binding.js';
 
 const reclaimPolicies = ['Delete', 'Recycle', 'Retain'];
-
-/** What is about the volume and not about where it is. */
-const commonFields = [
-  'capacity',
-  'accessModes',
-  'claimRef',
-  'persistentVolumeReclaimPolicy',
-  'storageClassName',
-  'mountOptions',
-  'volumeMode',
-  'nodeAffinity',
-  'volumeAttributesClassName',
-] as const;
 
 export function validateVolume({ spec }: PersistentVolume, violations: Violations): void {
   validateAccessModes(spec.accessModes ?? [], '', violations);
@@ -53,7 +41,7 @@ function validateCapacity({ capacity = {} }: PersistentVolumeSpec, violations: V
 }
 
 function sourceOf(spec: PersistentVolumeSpec): object {
-  return omit(spec, ...commonFields);
+  return omit(spec, ...fieldsBesideVolumeSource);
 }
 
 function validateSource(spec: PersistentVolumeSpec, violations: Violations): void {
