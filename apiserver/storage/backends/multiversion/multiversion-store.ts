@@ -1,9 +1,6 @@
 /**
  * A Store over a Journal: compare-and-swap and revisions are decided in memory, one writer makes groups of
  * writes durable, and only then do reads, watches and the caller learn of them.
- *
- * The idea of a group commit is that of DeWitt et al., "Implementation techniques for main memory database
- * systems" (1984): while one group is on its way to the disk, the next one gathers.
  */
 import { systemClock } from '../../../../common/clock.js';
 import type { Clock } from '../../../../common/clock.js';
@@ -24,8 +21,9 @@ import type {
 import { CommitWatch } from './commit-watch.js';
 import { ExpiryQueue } from './expiry-queue.js';
 import type { Expiry } from './expiry-queue.js';
-import { chooseCompactRevision, defaultRetention } from './history-retention.js';
-import type { RetentionLimits, RevisionMark } from './history-retention.js';
+import { GroupCommit, pendingLimit } from './group-commit.js';
+import { HistoryKeeper } from './history-keeper.js';
+import type { RetentionLimits } from './history-retention.js';
 import type { Journal, LogEntry } from './journal.js';
 import type { MultiVersionState } from './multiversion-state.js';
 
@@ -40,24 +38,13 @@ export interface MultiVersionStoreOptions {
   readonly expiries?: Iterable<Expiry>;
 }
 
-/** Writes that wait for the disk. Above either limit a write is refused as `unavailable`, to be tried again. */
-const pendingLimit = { writes: 20_000, bytes: 128 * 1024 * 1024 };
-/** A group is cut here, so that one acknowledgement never waits for an endless group. */
-const groupLimit = { writes: 2_000, bytes: 16 * 1024 * 1024 };
 /** etcd's default is 1.5 MiB a request; a value above this would stall the group behind it. */
 const valueLimitBytes = 8 * 1024 * 1024;
 /** One batch of a watch; more follows in the next. */
 const watchBatchBytes = 1024 * 1024;
-const markIntervalMs = 10_000;
-const retentionIntervalMs = 60_000;
 const expiryIntervalMs = 1_000;
 /** How often a store that refuses writes looks whether its disk takes them again. */
 const recoveryIntervalMs = 1_000;
-
-interface PendingWrite {
-  readonly entry: LogEntry;
-  readonly durable: PromiseWithResolvers;
-}
 
 /** A key as the next write will find it, which readers may not see yet. */
 interface Head {
@@ -70,15 +57,11 @@ export class MultiVersionStore implements Store {
   readonly #state: MultiVersionState;
   readonly #options: MultiVersionStoreOptions;
   readonly #clock: Clock;
-  readonly #retention: RetentionLimits;
+  readonly #writes: GroupCommit;
+  readonly #history: HistoryKeeper;
 
   /** Revision given to the last write accepted; the state's is that of the last durable one. */
   #lastRevision: number;
-  readonly #heads = new Map<string, { record: StoredRecord | undefined; write: PendingWrite }>();
-  #queue: PendingWrite[] = [];
-  #pendingWrites = 0;
-  #pendingBytes = 0;
-  #writer: Promise<void> | undefined;
   /** Why writes are refused. */
   #failure: StoreProblem | undefined;
   #cancelRecovery: (() => void) | undefined;
@@ -89,9 +72,6 @@ export class MultiVersionStore implements Store {
   readonly #idleWatches = new Set<() => void>();
   readonly #expiries = new ExpiryQueue();
   #cancelExpiry: (() => void) | undefined;
-  #marks: RevisionMark[] = [];
-  #cancelRetention: (() => void) | undefined;
-  #forgetting = false;
   #compacting: Promise<void> = Promise.resolve();
   readonly #closing = new AbortController();
   #closed: Promise<void> | undefined;
@@ -100,9 +80,22 @@ export class MultiVersionStore implements Store {
     this.#state = state;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#retention = { ...defaultRetention, ...options.retention };
     this.#lastRevision = state.revision;
-    this.#marks.push({ atMs: this.#clock.now(), revision: state.revision });
+    this.#writes = new GroupCommit({
+      write: (entries) => this.#write(entries),
+      publish: (entries) => {
+        this.#publish(entries);
+      },
+      onFailure: (error) => this.#fail(error),
+    });
+    this.#history = new HistoryKeeper({
+      clock: this.#clock,
+      log: options.log,
+      limits: options.retention,
+      size: () => ({ revision: state.revision, length: state.historyLength, bytes: state.historyBytes }),
+      canCompact: () => this.#failure === undefined,
+      compact: (revision) => this.compact(revision),
+    });
     for (const expiry of options.expiries ?? []) this.#expiries.add(expiry);
     this.#scheduleExpiry();
   }
@@ -217,7 +210,7 @@ export class MultiVersionStore implements Store {
         () => this.#state.range({ prefix: '', revision }).records,
       );
     } catch (error) {
-      this.#fail(error, []);
+      this.#fail(error);
       throw error;
     }
     this.#state.compact(revision);
@@ -244,10 +237,10 @@ export class MultiVersionStore implements Store {
 
   async #close(): Promise<void> {
     this.#cancelExpiry?.();
-    this.#cancelRetention?.();
+    this.#history.stop();
     this.#closing.abort();
     this.#wakeWatches();
-    await this.#writer;
+    await this.#writes.idle();
     await this.#compacting;
     this.#cancelRecovery?.();
     await this.#recovering;
@@ -255,8 +248,8 @@ export class MultiVersionStore implements Store {
   }
 
   #head(key: string): Head {
-    const pending = this.#heads.get(key);
-    if (pending !== undefined) return { record: pending.record, durable: pending.write.durable.promise };
+    const pending = this.#writes.head(key);
+    if (pending !== undefined) return pending;
     return { record: this.#state.get(key), durable: undefined };
   }
 
@@ -285,67 +278,33 @@ export class MultiVersionStore implements Store {
   }
 
   #submit(entry: LogEntry, record: StoredRecord | undefined): Promise<void> {
-    const write: PendingWrite = { entry, durable: withResolvers() };
     this.#lastRevision = entry.revision;
-    this.#heads.set(entry.key, { record, write });
-    this.#queue.push(write);
-    this.#pendingWrites++;
-    this.#pendingBytes += entry.value.byteLength;
-    this.#writer ??= this.#writeGroups();
-    return write.durable.promise;
+    return this.#writes.submit(entry, record);
   }
 
-  /** The one writer. Runs while there is something to write; never rejects. */
-  async #writeGroups(): Promise<void> {
-    // Writes of the same turn of the event loop go together.
-    await Promise.resolve();
-    while (this.#queue.length > 0 && this.#failure === undefined) {
-      const group = this.#takeGroup();
-      this.#commits.started(this.#clock.monotonicMs());
-      try {
-        await this.#options.journal.append(group.map((write) => write.entry));
-        this.#publish(group);
-      } catch (error) {
-        this.#fail(error, group);
-      }
+  async #write(entries: readonly LogEntry[]): Promise<void> {
+    this.#commits.started(this.#clock.monotonicMs());
+    try {
+      await this.#options.journal.append(entries);
+    } finally {
       this.#noteSpeed();
     }
-    this.#writer = undefined;
   }
 
-  #takeGroup(): PendingWrite[] {
-    let bytes = 0;
-    let count = 0;
-    while (count < this.#queue.length && count < groupLimit.writes && bytes < groupLimit.bytes) {
-      bytes += (this.#queue[count] as PendingWrite).entry.value.byteLength;
-      count++;
-    }
-    return this.#queue.splice(0, count);
-  }
-
-  #publish(group: readonly PendingWrite[]): void {
-    for (const write of group) {
-      const { entry } = write;
+  #publish(entries: readonly LogEntry[]): void {
+    for (const entry of entries) {
       this.#state.apply(entry);
-      this.#settle(write);
       if (entry.expiresAtMs !== undefined) {
         this.#expiries.add({ key: entry.key, revision: entry.revision, atMs: entry.expiresAtMs });
       }
     }
-    for (const write of group) write.durable.resolve();
     this.#wakeWatches();
     this.#scheduleExpiry();
-    this.#retain();
+    this.#history.written();
   }
 
   #wakeWatches(): void {
     for (const wake of this.#idleWatches) wake();
-  }
-
-  #settle(write: PendingWrite): void {
-    this.#pendingWrites--;
-    this.#pendingBytes -= write.entry.value.byteLength;
-    if (this.#heads.get(write.entry.key)?.write === write) this.#heads.delete(write.entry.key);
   }
 
   #noteSpeed(): void {
@@ -364,25 +323,20 @@ export class MultiVersionStore implements Store {
   }
 
   /**
-   * Refuses this group and all writes that wait, and then everything until the journal has recovered. The revisions
-   * given to them are given out again: the journal sees to it that none of them is on the disk by then.
+   * Refuses all writes that wait, and then everything until the journal has recovered; returns what those are told
+   * that were being written. The revisions given to them are given out again: the journal sees to it that none of
+   * them is on the disk by then.
    */
-  #fail(error: unknown, group: readonly PendingWrite[]): void {
+  #fail(error: unknown): StoreError {
     const failure = toStoreError(error);
     this.#failure ??= { kind: 'refusing-writes', sinceMs: this.#clock.now(), message: failure.message };
     this.#options.log.error('a commit failed; writes are refused until the disk takes them again', {
       err: failure,
     });
-    for (const write of group) {
-      this.#settle(write);
-      write.durable.reject(failure);
-    }
-    for (const write of this.#queue.splice(0)) {
-      this.#settle(write);
-      write.durable.reject(this.#refusal(this.#failure));
-    }
+    this.#writes.rejectWaiting(this.#refusal(this.#failure));
     this.#lastRevision = this.#state.revision;
     this.#scheduleRecovery();
+    return failure;
   }
 
   #refusal(problem: StoreProblem): StoreError {
@@ -436,49 +390,6 @@ export class MultiVersionStore implements Store {
     }
   }
 
-  #retain(): void {
-    const now = this.#clock.now();
-    if (now - (this.#marks.at(-1)?.atMs ?? 0) >= markIntervalMs) {
-      this.#marks.push({ atMs: now, revision: this.#state.revision });
-    }
-    if (
-      this.#state.historyLength > this.#retention.maxRevisions ||
-      this.#state.historyBytes > this.#retention.maxBytes
-    ) {
-      this.#forget();
-    } else if (!this.#closing.signal.aborted) {
-      this.#cancelRetention ??= this.#clock.schedule(retentionIntervalMs, () => {
-        this.#cancelRetention = undefined;
-        this.#forget();
-      });
-    }
-  }
-
-  #forget(): void {
-    const now = this.#clock.now();
-    const revision = chooseCompactRevision(
-      {
-        revision: this.#state.revision,
-        length: this.#state.historyLength,
-        bytes: this.#state.historyBytes,
-      },
-      this.#marks,
-      now,
-      this.#retention,
-    );
-    const expired = this.#marks.findLastIndex((mark) => mark.atMs <= now - this.#retention.minAgeMs);
-    this.#marks = this.#marks.slice(Math.max(0, expired));
-    if (revision === undefined || this.#forgetting || this.#failure !== undefined) return;
-    this.#forgetting = true;
-    this.compact(revision)
-      .catch((error: unknown) => {
-        this.#options.log.error('history could not be compacted', { err: error });
-      })
-      .finally(() => {
-        this.#forgetting = false;
-      });
-  }
-
   #mustBeOpen(): void {
     if (this.#closing.signal.aborted) throw new StoreError('closed', 'the store is closed');
   }
@@ -490,33 +401,12 @@ export class MultiVersionStore implements Store {
     if (value !== undefined && value.byteLength > valueLimitBytes) {
       throw new StoreError('too-large', `a value of ${value.byteLength} bytes is above ${valueLimitBytes}`);
     }
-    if (this.#pendingWrites >= pendingLimit.writes || this.#pendingBytes >= pendingLimit.bytes) {
-      throw new StoreError(
-        'unavailable',
-        `${this.#pendingWrites} writes of ${this.#pendingBytes} bytes are waiting for the disk already`,
-      );
-    }
+    const fullness = this.#writes.fullness();
+    if (fullness !== undefined) throw new StoreError('unavailable', fullness);
   }
 }
 
 function toStoreError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   return new StoreError('ambiguous', 'a commit failed in an unexpected way', { cause: error });
-}
-
-interface PromiseWithResolvers {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (reason: Error) => void;
-}
-
-/** Promise.withResolvers comes with Node 22. */
-function withResolvers(): PromiseWithResolvers {
-  let resolve!: () => void;
-  let reject!: (reason: Error) => void;
-  const promise = new Promise<void>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
 }
