@@ -66,6 +66,8 @@ export interface Layout {
     readonly containerdConfig: string;
     readonly registries: string;
     readonly kubelet: string;
+    /** More of the kubelet's configuration, `*.conf`: the user's, read whenever the kubelet starts. */
+    readonly kubeletConfiguration: string;
     readonly cniBin: string;
     readonly cniConf: string;
     readonly cniState: string;
@@ -119,6 +121,7 @@ export function resolveLayout(settings: Settings): Layout {
       containerdConfig: join(dataDir, 'containerd.toml'),
       registries: join(dataDir, 'registries'),
       kubelet: join(dataDir, 'kubelet'),
+      kubeletConfiguration: join(dataDir, 'kubelet.conf.d'),
       cniBin: join(dataDir, 'cni', 'bin'),
       cniConf: join(dataDir, 'cni', 'conf'),
       cniState: join(dataDir, 'cni', 'state'),

@@ -104,6 +104,7 @@ function kubeletFlags(layout: Layout): string[] {
     'node-ip': settings.nodeIp,
     'container-runtime-endpoint': `unix://${run.containerdSocket}`,
     'root-dir': data.kubelet,
+    'config-dir': data.kubeletConfiguration,
     'pod-logs-dir': layout.logs.pods,
     address: '0.0.0.0',
     port: settings.kubeletPort,

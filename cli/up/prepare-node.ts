@@ -28,6 +28,7 @@ export async function makeFolders(layout: Layout): Promise<void> {
     data.containerd,
     data.registries,
     data.kubelet,
+    data.kubeletConfiguration,
     data.cniBin,
     data.cniConf,
   ])

@@ -100,6 +100,10 @@ void t.test('processes get the flags that follow from the layout', async (t) => 
   t.notOk('HTTPS_PROXY' in (named('kubelet')?.environment ?? {}), 'nobody else does');
   t.notOk('SECRET' in (named('containerd')?.environment ?? {}));
   t.ok(named('kubelet')?.args.includes('--container-runtime-endpoint=unix:///run/knarr/containerd.sock'));
+  t.ok(
+    named('kubelet')?.args.includes('--config-dir=/var/lib/knarr/kubelet.conf.d'),
+    'a place for the configuration of the user',
+  );
 });
 
 const routeTable = [
