@@ -61,6 +61,7 @@ const operations: Readonly<Partial<Record<string, string>>> = {
   startContainer: 'start_container',
   stopContainer: 'stop_container',
   removeContainer: 'remove_container',
+  updateContainerResources: 'update_container_resources',
   listContainers: 'list_containers',
   containerStatus: 'container_status',
   listContainerStats: 'list_container_stats',

@@ -149,6 +149,15 @@ export class GrpcRuntime implements cri.ContainerRuntime {
     await this.#callIfThere('RemoveContainer', { containerId: id }, deadlines.stop, signal);
   }
 
+  async updateContainerResources(
+    id: string,
+    resources: cri.LinuxContainerResources,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const request = { containerId: id, linux: resources };
+    await this.#call('UpdateContainerResources', request, deadlines.inspect, signal);
+  }
+
   async listContainers(
     filter: cri.ContainerFilter = {},
     signal?: AbortSignal,

@@ -22,6 +22,7 @@ interface StoredContainer {
   readonly config: cri.ContainerConfig;
   readonly logPath: string;
   readonly createdAtMs: number;
+  resources: cri.LinuxContainerResources;
   state: cri.ContainerState;
   startedAtMs: number;
   finishedAtMs: number;
@@ -37,6 +38,7 @@ export type RuntimeCall =
   | 'createContainer'
   | 'startContainer'
   | 'stopContainer'
+  | 'updateContainerResources'
   | 'pullImage';
 
 export interface MemoryRuntimeOptions {
@@ -200,6 +202,7 @@ export class MemoryRuntime implements cri.ContainerRuntime {
       config,
       logPath: `${sandboxConfig.logDirectory}/${config.logPath}`,
       createdAtMs: this.#options.clock.now(),
+      resources: config.linux.resources,
       state: 'created',
       startedAtMs: 0,
       finishedAtMs: 0,
@@ -245,6 +248,26 @@ export class MemoryRuntime implements cri.ContainerRuntime {
     this.exitContainer(id, 137);
     this.#containers.delete(id);
     this.calls.push(`removeContainer ${container.config.metadata.name}#${container.config.metadata.attempt}`);
+  }
+
+  async updateContainerResources(id: string, resources: cri.LinuxContainerResources): Promise<void> {
+    this.#mayFail('updateContainerResources');
+    const container = this.#container(id);
+    const { config } = container;
+    const { cpuPeriod, cpuQuota, cpuShares, memoryLimitInBytes } = container.resources;
+    container.resources = {
+      ...resources,
+      cpuPeriod: resources.cpuPeriod || cpuPeriod,
+      cpuQuota: resources.cpuQuota || cpuQuota,
+      cpuShares: resources.cpuShares || cpuShares,
+      memoryLimitInBytes: resources.memoryLimitInBytes || memoryLimitInBytes,
+    };
+    this.calls.push(`updateContainerResources ${config.metadata.name}#${config.metadata.attempt}`);
+  }
+
+  /** What the container may use now. */
+  resourcesOf(id: string): cri.LinuxContainerResources {
+    return this.#container(id).resources;
   }
 
   async listContainers(filter: cri.ContainerFilter = {}): Promise<readonly cri.RuntimeContainer[]> {

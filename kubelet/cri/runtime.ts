@@ -385,6 +385,12 @@ export interface ContainerRuntime {
    */
   stopContainer(id: string, timeoutSeconds: number, signal?: AbortSignal, stopSignal?: string): Promise<void>;
   removeContainer(id: string, signal?: AbortSignal): Promise<void>;
+  /** Other limits for a container that was made, also while it runs; 0 leaves a value as it is. */
+  updateContainerResources(
+    id: string,
+    resources: LinuxContainerResources,
+    signal?: AbortSignal,
+  ): Promise<void>;
   listContainers(filter?: ContainerFilter, signal?: AbortSignal): Promise<readonly RuntimeContainer[]>;
   containerStatus(id: string, signal?: AbortSignal): Promise<RuntimeContainerStatus>;
   /** Of running containers. */

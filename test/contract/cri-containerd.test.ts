@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { GrpcRuntime } from '../../kubelet/cri/grpc-runtime.js';
@@ -19,5 +20,20 @@ else if (runInOwnNamespaces(import.meta.url)) {
     image: 'localhost/knarr/web:1',
     logDirectory: join(containerd.folder, 'logs'),
     cgroupParent: containerd.cgroupRoot,
+    limitsOf,
   });
+}
+
+function limitsOf(parent: string, id: string): { cpuQuota: number; memoryLimitBytes: number } {
+  const read = (...path: string[]): string => readFileSync(join('/sys/fs/cgroup', ...path), 'utf8').trim();
+  const isV2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
+  return isV2
+    ? {
+        cpuQuota: Number(read(parent, id, 'cpu.max').split(' ')[0]),
+        memoryLimitBytes: Number(read(parent, id, 'memory.max')),
+      }
+    : {
+        cpuQuota: Number(read('cpu', parent, id, 'cpu.cfs_quota_us')),
+        memoryLimitBytes: Number(read('memory', parent, id, 'memory.limit_in_bytes')),
+      };
 }

@@ -13,6 +13,10 @@ for (const events of [false, true]) {
       image,
       logDirectory: '/logs',
       cgroupParent: '/test',
+      limitsOf: (_parent, id) => {
+        const { cpuQuota, memoryLimitInBytes } = runtime.resourcesOf(id);
+        return { cpuQuota, memoryLimitBytes: memoryLimitInBytes };
+      },
       letExit: (id, exitCode) => {
         runtime.exitContainer(id, exitCode);
       },

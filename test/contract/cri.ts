@@ -10,6 +10,11 @@ export interface CriSubject {
   readonly image: string;
   readonly logDirectory: string;
   readonly cgroupParent: string;
+  /** What the kernel, or who plays it, allows a container to use. */
+  readonly limitsOf: (
+    cgroupParent: string,
+    containerId: string,
+  ) => { readonly cpuQuota: number; readonly memoryLimitBytes: number };
   /** Makes a container that runs `sh -c 'exit 3'` end, where it does not by itself. */
   readonly letExit?: (containerId: string, exitCode: number) => void;
 }
@@ -89,6 +94,25 @@ export async function testCri(t: Test, subject: CriSubject): Promise<void> {
     await runtime.removePodSandbox(sandbox);
   });
 
+  await t.test('a container gets other limits while it runs', async (t) => {
+    const config = newSandbox();
+    const sandbox = await runtime.runPodSandbox(config);
+    const wanted = containerConfig(subject, 'main', 'sleep 1000');
+    const resources = { ...wanted.linux.resources, cpuQuota: 10_000, memoryLimitInBytes: 32 * 1024 * 1024 };
+    const limited = { ...wanted, linux: { ...wanted.linux, resources } };
+    const id = await runtime.createContainer(sandbox, limited, config);
+    await runtime.startContainer(id);
+    const limits = (): unknown => subject.limitsOf(config.linux.cgroupParent, id);
+    t.strictSame(limits(), { cpuQuota: 10_000, memoryLimitBytes: 32 * 1024 * 1024 });
+    const { startedAtMs } = await runtime.containerStatus(id);
+    await runtime.updateContainerResources(id, { ...resources, cpuQuota: 20_000, memoryLimitInBytes: 0 });
+    t.strictSame(limits(), { cpuQuota: 20_000, memoryLimitBytes: 32 * 1024 * 1024 }, 'the quota only');
+    await runtime.updateContainerResources(id, { ...resources, memoryLimitInBytes: 48 * 1024 * 1024 });
+    t.strictSame(limits(), { cpuQuota: 10_000, memoryLimitBytes: 48 * 1024 * 1024 });
+    t.match(await runtime.containerStatus(id), { state: 'running', startedAtMs });
+    await runtime.removePodSandbox(sandbox);
+  });
+
   await t.test('a container that ends by itself tells its exit code', async (t) => {
     const config = newSandbox();
     const sandbox = await runtime.runPodSandbox(config);
@@ -125,6 +149,9 @@ export async function testCri(t: Test, subject: CriSubject): Promise<void> {
   await t.test('what is not there', async (t) => {
     t.ok(isCriError(await runtime.podSandboxStatus('nothing').catch(asValue), 'not-found'));
     t.ok(isCriError(await runtime.containerStatus('nothing').catch(asValue), 'not-found'));
+    const { resources } = containerConfig(subject, 'main', '').linux;
+    const update = runtime.updateContainerResources('nothing', resources).catch(asValue);
+    t.ok(isCriError(await update, 'not-found'));
     await runtime.stopPodSandbox('nothing');
     await runtime.removePodSandbox('nothing');
     await runtime.stopContainer('nothing', 0);

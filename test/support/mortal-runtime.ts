@@ -10,6 +10,7 @@ const steps: ReadonlySet<string> = new Set([
   'startContainer',
   'stopContainer',
   'removeContainer',
+  'updateContainerResources',
 ]);
 
 export interface Death {
