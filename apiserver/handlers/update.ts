@@ -9,7 +9,7 @@ import { addWarning } from '../http/respond.js';
 import { carryMeta, validateMetaUpdate } from '../resources/object-meta.js';
 import type { Reservation, SubresourceRules } from '../resources/strategy.js';
 import { subjectOf } from '../storage/error-subject.js';
-import type { Change } from '../storage/resource-storage.js';
+import type { Change } from '../storage/guarded-writes.js';
 import type { Handler, ResourceRequest } from './context.js';
 import { checkScope, createFromClient, validateObject } from './create.js';
 import { endsByUpdate } from './deletion.js';

@@ -2,17 +2,18 @@
  * Objects of one resource on top of the {@link Store}: compare-and-swap with retries, lists from one revision,
  * events as objects. Knows nothing of HTTP.
  */
-import { sameMembers } from '../../api/apply/json-values.js';
 import type { KubernetesObject } from '../../api/objects.js';
 import type { ResourceDefinition } from '../../api/resources.js';
-import { alreadyExists, conflict, notFound } from '../../api/status-error.js';
+import { notFound } from '../../api/status-error.js';
 import { newEncodings } from './encoding-cache.js';
 import type { Encodings } from './encoding-cache.js';
 import { subjectOf } from './error-subject.js';
+import { GuardedWrites } from './guarded-writes.js';
+import type { Change, ChangeResult } from './guarded-writes.js';
 import { KeyLayout } from './key-layout.js';
 import { ListBlocks } from './list-blocks.js';
 import type { EncodeRecords } from './list-blocks.js';
-import { ObjectCodec, toJson } from './object-codec.js';
+import { ObjectCodec } from './object-codec.js';
 import { keyOf } from './read-range.js';
 import { RecentObjects } from './recent-objects.js';
 import { fieldTerm, ResourceIndex } from './resource-index.js';
@@ -47,18 +48,6 @@ export interface ListOptions {
   readonly revision?: number;
 }
 
-/** What a change of {@link ResourceStorage.guaranteedUpdate} decides on. */
-export type Change<T> =
-  | { readonly kind: 'write'; readonly object: T }
-  | { readonly kind: 'delete' }
-  /** Leave it as it is; the caller gets the current object. */
-  | { readonly kind: 'keep' };
-
-export interface ChangeResult<T extends KubernetesObject> {
-  readonly object: T;
-  readonly deleted: boolean;
-}
-
 export interface StorageOptions<T extends KubernetesObject = KubernetesObject> {
   readonly store: Store;
   readonly cache: WatchCache;
@@ -83,9 +72,6 @@ export interface StorageOptions<T extends KubernetesObject = KubernetesObject> {
 
 const comma = Buffer.from(',');
 
-/** More lost races than this on one object mean that something is wrong, not busy. */
-const maxAttempts = 64;
-
 export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   readonly definition: ResourceDefinition<T>;
   readonly layout: KeyLayout;
@@ -94,22 +80,16 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   readonly #meter: ResourceMeter | undefined;
   readonly #codec: ObjectCodec<T>;
   readonly #encodings: Encodings;
-  readonly #recent: RecentObjects;
+  readonly #writes: GuardedWrites<T>;
   readonly #fieldReaders: () => FieldReaders<T>;
   readonly #index: ResourceIndex;
   readonly #trigger: string | undefined;
-  readonly #writeOptions: { readonly ttlSeconds?: number };
   /** One view per record, however many watchers look at it. */
   readonly #views = new WeakMap<StoredRecord, StoredObject<T>>();
   readonly #listBlocks = new Map<string, ListBlocks>();
   readonly #eventsOf = new WeakMap<readonly StoreEvent[], readonly ResourceEvent<T>[]>();
   /** Read from objects at their write, by the bytes that were stored of them. */
   readonly #selectable = new WeakMap<Uint8Array, SelectableFields>();
-  readonly #servable = new WeakMap<
-    KubernetesObject,
-    { readonly value: Uint8Array; readonly revision: number }
-  >();
-  readonly #isConverted: boolean;
   readonly #remote:
     { readonly conversion: RemoteConversion; readonly converted: ConvertedRecords } | undefined;
   readonly #departed = new WeakMap<StoredRecord, StoredObject<T>>();
@@ -123,12 +103,9 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     this.#store = this.#meter === undefined ? options.store : measuredStore(options.store, this.#meter);
     this.#cache = options.cache;
     this.#codec = new ObjectCodec(definition, options.conversion);
-    this.#isConverted = storedAs !== undefined;
     if (remoteConversion !== undefined)
       this.#remote = { conversion: remoteConversion, converted: new ConvertedRecords(remoteConversion) };
     this.#encodings = options.encodings ?? newEncodings();
-    this.#recent = options.recent ?? new RecentObjects();
-    this.#writeOptions = options.ttlSeconds === undefined ? {} : { ttlSeconds: options.ttlSeconds };
     this.#fieldReaders = options.fieldReaders ?? (() => ({}));
     const read = (record: StoredRecord): SelectableFields => this.selectable(this.view(record));
     this.#index = new ResourceIndex(options.cache, this.layout.prefix(''), read, options.gone);
@@ -136,6 +113,22 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     this.#trigger = triggerField === undefined ? undefined : fieldTerm(triggerField, '').name;
     if (triggerField !== undefined)
       options.cache.setTrigger(this.layout.prefix(''), (record) => read(record).fields[triggerField] ?? '');
+    const isConverted = storedAs !== undefined;
+    this.#writes = new GuardedWrites({
+      definition,
+      store: this.#store,
+      codec: this.#codec,
+      recent: options.recent ?? new RecentObjects(),
+      ttlSeconds: options.ttlSeconds,
+      isConverted,
+      remoteConversion,
+      shown: (record) => this.#shown(record),
+      // What selectors will ask of the record: parsing it again costs ten times as much.
+      onEncoded: (object, value) => {
+        if (triggerField !== undefined && !isConverted)
+          this.#selectable.set(value, readSelectable(object, this.#fieldReaders()));
+      },
+    });
   }
 
   /** What selectors look at; read once for each record. */
@@ -262,13 +255,9 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
   }
 
   /** Writes a new object and returns it with its resourceVersion. Throws AlreadyExists. */
-  async create(object: T): Promise<T> {
+  create(object: T): Promise<T> {
     const { namespace = '', name } = object.metadata;
-    const value = await this.#encode(object);
-    const key = this.layout.key(namespace, name);
-    const result = await this.#store.create(key, value, this.#writeOptions);
-    if (result.kind === 'exists') throw alreadyExists(subjectOf(this.definition), name);
-    return this.#written(key, object, value, result.revision);
+    return this.#writes.create(this.layout.key(namespace, name), object);
   }
 
   /**
@@ -276,8 +265,7 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
    * any other object, which has to be written as JSON anew.
    */
   servedOf(written: KubernetesObject): Buffer | undefined {
-    const known = this.#servable.get(written);
-    return known === undefined ? undefined : this.#codec.served(known.value, known.revision);
+    return this.#writes.servedOf(written);
   }
 
   /**
@@ -285,43 +273,12 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
    * may so be called several times and must not have effects of its own; what it gets is shared and read-only, and what it
    * returns may share parts of it. Throws NotFound, and what `change` throws.
    */
-  async guaranteedUpdate(
+  guaranteedUpdate(
     namespace: string,
     name: string,
     change: (current: T) => Promise<Change<T>> | Change<T>,
   ): Promise<ChangeResult<T>> {
-    const key = this.layout.key(namespace, name);
-    let { record } = await this.#store.get(key);
-    for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      if (record === undefined) throw notFound(subjectOf(this.definition), name);
-      const before = record;
-      const shown = this.#remote === undefined ? before : await this.#shown(before);
-      const current = this.#recentOf(before) ?? this.#codec.decode(shown.value, before.modRevision);
-      const decision = await change(current);
-      if (decision.kind === 'keep') return { object: current, deleted: false };
-      if (decision.kind === 'delete') {
-        const result = await this.#store.delete(key, before.modRevision);
-        if (result.kind === 'deleted') {
-          this.#recent.delete(key);
-          return { object: this.#codec.decode(shown.value, result.revision), deleted: true };
-        }
-        record = result.current;
-        continue;
-      }
-      const value = await this.#encode(decision.object);
-      // A write that changes nothing would wake every watcher for nothing.
-      if (this.#isSame(decision.object, value, current, before.value))
-        return { object: current, deleted: false };
-      const result = await this.#store.update(key, value, before.modRevision, this.#writeOptions);
-      if (result.kind === 'updated')
-        return { object: await this.#written(key, decision.object, value, result.revision), deleted: false };
-      record = result.current;
-    }
-    throw conflict(
-      subjectOf(this.definition),
-      name,
-      'it is written to by too many at once; please try again',
-    );
+    return this.#writes.update(this.layout.key(namespace, name), name, change);
   }
 
   /** Events after a revision, as objects. Throws StoreError `compacted`, here or while iterating. */
@@ -454,48 +411,6 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
     return shown;
   }
 
-  /** Clients send fields in any order: equal objects have equal lengths, but not always equal bytes. */
-  #isSame(next: T, value: Buffer, current: T, before: Uint8Array): boolean {
-    if (value.length !== before.length) return false;
-    if (value.equals(before)) return true;
-    if (!this.#isConverted) return sameContent(next, current);
-    // A conversion may have changed what it was given.
-    return sameContent(this.#codec.decode(value, 0), this.#codec.decode(before, 0));
-  }
-
-  /** Not where a resource is stored in another version: its key holds what the other version wrote, too. */
-  #recentOf({ key, modRevision }: StoredRecord): T | undefined {
-    return this.#isConverted ? undefined : (this.#recent.get(key, modRevision) as T | undefined);
-  }
-
-  /** What selectors will ask of the record is read while the object is at hand: parsing it again costs ten times as much. */
-  #encode(object: T): Buffer | Promise<Buffer> {
-    if (this.#remote !== undefined) {
-      const { storedAs } = this.#remote.conversion;
-      return this.#remote.conversion.toStored(object).then((stored) => toJson(storedAs, stored));
-    }
-    const value = this.#codec.encode(object);
-    if (this.#trigger !== undefined && !this.#isConverted)
-      this.#selectable.set(value, readSelectable(object, this.#fieldReaders()));
-    return value;
-  }
-
-  #written(key: string, object: T, value: Uint8Array, revision: number): T | Promise<T> {
-    if (this.#remote !== undefined) return this.#readBack(value, revision);
-    const result = withRevision(object, revision);
-    if (this.#isConverted) return result;
-    this.#servable.set(result, { value, revision });
-    this.#recent.set(key, revision, result, value.byteLength);
-    return result;
-  }
-
-  /** Whoever wrote the object is shown what is left of it in the version that is stored. */
-  async #readBack(value: Uint8Array, revision: number): Promise<T> {
-    const record = { key: '', value, createRevision: revision, modRevision: revision };
-    const [shown = record] = await this.#convert([record]);
-    return this.#codec.decode(shown.value, revision);
-  }
-
   /** A record of this storage as an object that all who look at it share. */
   view(record: StoredRecord): StoredObject<T> {
     let view = this.#views.get(record);
@@ -511,12 +426,4 @@ export class ResourceStorage<T extends KubernetesObject = KubernetesObject> {
 function indexName([first]: readonly SelectorTerm[]): string {
   if (first === undefined) return '';
   return first.name.startsWith('field ') ? `f:${first.name.slice('field '.length)}` : 'l:';
-}
-
-function sameContent(a: KubernetesObject, b: KubernetesObject): boolean {
-  return sameMembers(a, b, ['metadata']) && sameMembers(a.metadata, b.metadata, ['resourceVersion']);
-}
-
-function withRevision<T extends KubernetesObject>(object: T, revision: number): T {
-  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
 }
