@@ -15,6 +15,15 @@ export function withDefaultTag(image: string): string | undefined {
   return groups['tag'] === undefined && groups['digest'] === undefined ? `${image}:latest` : image;
 }
 
+/** `host[:port]` of the registry that the image comes from; undefined when it cannot be a reference. */
+export function registryOf(image: string): string | undefined {
+  const name = pattern.exec(image)?.groups?.['name'];
+  if (name === undefined) return undefined;
+  const [first = '', ...rest] = name.split('/');
+  const isHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
+  return isHost ? first : 'docker.io';
+}
+
 /** Kubernetes' default: what is tagged `latest` is always pulled. */
 export function defaultPullPolicy(image: string): 'Always' | 'IfNotPresent' {
   return withDefaultTag(image)?.endsWith(':latest') === true ? 'Always' : 'IfNotPresent';

@@ -43,6 +43,8 @@ export interface VolumeSpec {
   readonly csiDriver: string | undefined;
   /** `namespace/name` of the claim; undefined for a volume of the Pod's own. */
   readonly claim: string | undefined;
+  /** Of the PersistentVolume; undefined for none. */
+  readonly storageClass: string | undefined;
   /** ReadWriteOncePod: no second Pod may use it. */
   readonly isForOnePod: boolean;
 }

@@ -7,7 +7,7 @@ import type {
   Volume,
 } from '../../api/generated/core-v1.js';
 import { matchesNodeSelector } from '../../api/node-affinity.js';
-import { fieldsBesideVolumeSource } from '../../api/volume-binding.js';
+import { classNameOfVolume, fieldsBesideVolumeSource } from '../../api/volume-binding.js';
 import { VolumeError } from './volume-plugin.js';
 import type { VolumeSpec } from './volume-plugin.js';
 
@@ -43,6 +43,7 @@ export function specOfVolume(volume: Volume): VolumeSpec {
     mountOptions: [],
     csiDriver: source.csi?.driver,
     claim: undefined,
+    storageClass: undefined,
     isForOnePod: false,
   };
 }
@@ -108,6 +109,7 @@ export function specOfClaim({ volume, claim, persistentVolume, node, uses }: Cla
     mountOptions: spec.mountOptions ?? [],
     csiDriver: csi?.driver,
     claim: `${claim.metadata.namespace}/${claim.metadata.name}`,
+    storageClass: classNameOfVolume(persistentVolume) || undefined,
     isForOnePod: spec.accessModes?.includes('ReadWriteOncePod') === true,
   };
 }

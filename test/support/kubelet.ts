@@ -21,6 +21,7 @@ import type { Measurer } from '../../kubelet/eviction/measure.js';
 import { runKubelet } from '../../kubelet/kubelet.js';
 import type { KubeletParts } from '../../kubelet/kubelet.js';
 import { openGate } from '../../kubelet/startup/gate.js';
+import { mountOf } from '../../kubelet/volumes/mount-table.js';
 import type { MountEntry } from '../../kubelet/volumes/mount-table.js';
 import type { Mounter, MountRequest } from '../../kubelet/volumes/mounter.js';
 import { testPki } from './pki.js';
@@ -46,14 +47,25 @@ export interface TestKubeletOptions {
 /** Remembers mounts, makes none. */
 export class MemoryMounter implements Mounter {
   readonly #mounts: MountEntry[] = [];
+  #lastId = 0;
 
   get points(): readonly string[] {
     return this.#mounts.map(({ path }) => path);
   }
 
   async mount({ type, source, target }: MountRequest): Promise<void> {
-    const entry = { path: target, root: '/', device: '0:0', type, source, isShared: false, isSlave: false };
-    this.#mounts.push(entry);
+    this.#mounts.push({
+      id: String(++this.#lastId),
+      parentId: mountOf(this.#mounts, target)?.id ?? '0',
+      path: target,
+      root: '/',
+      device: '0:0',
+      type,
+      source,
+      superOptions: 'rw',
+      isShared: false,
+      isSlave: false,
+    });
   }
 
   async unmount(path: string): Promise<void> {
