@@ -5,12 +5,14 @@ import { nodeKeys } from './keys/node.js';
 import { podKeys } from './keys/pods.js';
 import { resourceKeys } from './keys/resources.js';
 import { serverKeys } from './keys/server.js';
+import { startupKeys } from './keys/startup.js';
 
 const sections = {
   'The server': serverKeys,
   'The node': nodeKeys,
   'Pods, logs and images': podKeys,
   'Cgroups, reservations and eviction': resourceKeys,
+  'The startup gate': startupKeys,
 };
 
 /** One table for each group of keys; a row: key, type, default, what it is for, what Knarr does. */

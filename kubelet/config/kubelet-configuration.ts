@@ -1,6 +1,6 @@
 /**
- * KubeletConfiguration of `kubelet.config.k8s.io/v1beta1`: every key that Kubernetes v1.35 documents, with its type,
- * default, unit, flag, and what Knarr does with it. Decoding, flags, `/configz` and docs/kubelet-configuration.md all
+ * KubeletConfiguration of `kubelet.config.k8s.io/v1beta1`: every key that Kubernetes v1.35 documents, and `startupIO` of
+ * our own, with its type, default, unit, flag, and what Knarr does with it. Decoding, flags, `/configz` and docs/kubelet-configuration.md all
  * follow from this description.
  *
  * To act on a key that was refused: delete its `support`, use the property, and run the test of the documentation.
@@ -10,8 +10,9 @@ import { nodeKeys } from './keys/node.js';
 import { podKeys } from './keys/pods.js';
 import { resourceKeys } from './keys/resources.js';
 import { serverKeys } from './keys/server.js';
+import { startupKeys } from './keys/startup.js';
 
-export const configurationKeys = { ...serverKeys, ...nodeKeys, ...podKeys, ...resourceKeys };
+export const configurationKeys = { ...serverKeys, ...nodeKeys, ...podKeys, ...resourceKeys, ...startupKeys };
 
 /** The effective configuration, defaults filled in. Durations end in `Ms`, sizes in `Bytes`. */
 export type KubeletConfiguration = Values<typeof configurationKeys>;
