@@ -388,6 +388,7 @@ function assemble(
     recorder,
     pods: podClient,
     clock,
+    random: Math.random,
     log,
   };
   const workers = new PodWorkers(podServices, signal);

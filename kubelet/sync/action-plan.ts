@@ -20,6 +20,8 @@ export interface PodActionsInput {
   /** By {@link backoffKey}. */
   readonly backoff: ReadonlyMap<string, RestartBackoffEntry>;
   readonly probes: ProbeVerdicts;
+  /** From 0 to 1: spreads restarts. */
+  readonly random: () => number;
   /** The node wants the Pod to end. */
   readonly order?: EndOrder | undefined;
 }
@@ -76,14 +78,14 @@ export class ActionPlan {
 
   /** Starts now, or notes that it must wait for its backoff. */
   start(container: Container, last: ContainerRuntimeState | undefined, withoutBackoff = false): void {
-    const { nowMs, backoff, pod } = this.#input;
+    const { nowMs, backoff, pod, random } = this.#input;
     const restartCount = nextRestartCount(pod, container.name, last);
     const key = backoffKey(container.name, containerHash(container));
     if (last?.state !== 'exited' || withoutBackoff) {
       this.#starts.push({ container, restartCount, backoff: undefined });
       return;
     }
-    const decision = decideRestart(backoff.get(key), last.finishedAtMs, nowMs);
+    const decision = decideRestart(backoff.get(key), last.finishedAtMs, nowMs, random);
     if (decision.kind === 'start') {
       this.#starts.push({ container, restartCount, backoff: { key, entry: decision.next } });
       return;

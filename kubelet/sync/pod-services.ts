@@ -61,6 +61,8 @@ export interface PodServices {
   readonly recorder: EventRecorder;
   readonly pods: ResourceClient<Pod>;
   readonly clock: Clock;
+  /** From 0 to 1. */
+  readonly random: () => number;
   readonly log: Logger;
 }
 

@@ -179,7 +179,8 @@ void t.test('a pod that was turned away fails without ever having had a containe
   const subject = pod();
   const runtime = emptyPodRuntime('u', 'd', 'p');
   const probes: ProbeVerdicts = { liveness: () => 'unknown', startup: () => 'unknown' };
-  const actions = computePodActions({ pod: subject, runtime, nowMs: 0, backoff: new Map(), probes, order });
+  const given = { nowMs: 0, backoff: new Map(), probes, random: () => 0, order };
+  const actions = computePodActions({ pod: subject, runtime, ...given });
   t.match(actions, { finished: true, failure: order, startContainers: [], createSandbox: undefined });
   const input = {
     pod: subject,

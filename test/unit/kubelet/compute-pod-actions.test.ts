@@ -65,7 +65,8 @@ function runtime(
 
 function decide(wanted: Pod, there: PodRuntime, more: Partial<PodActionsInput> = {}): PodActions {
   const probes: ProbeVerdicts = { liveness: () => 'unknown', startup: () => 'unknown' };
-  return computePodActions({ pod: wanted, runtime: there, nowMs, backoff: new Map(), probes, ...more });
+  const given = { nowMs, backoff: new Map(), probes, random: () => 0, ...more };
+  return computePodActions({ pod: wanted, runtime: there, ...given });
 }
 
 /** The decision in one line each. */
@@ -360,12 +361,12 @@ void t.test('a sidecar with a startup probe holds the others back until it succe
 
 void t.test('a container in its backoff waits, and the pod is looked at again when it is over', async (t) => {
   const backoff = new Map([
-    [backoffKey('main', containerHash(main)), { delayMs: 20_000, decidedAtMs: nowMs - 5000 }],
+    [backoffKey('main', containerHash(main)), { delayMs: 20_000, jitterMs: 3000, decidedAtMs: nowMs - 5000 }],
   ]);
   const ended = container(main, 'exited', { finishedAtMs: nowMs - 1000 });
   const actions = decide(pod(), runtime([sandbox()], [ended]), { backoff });
   t.strictSame(actions.startContainers, []);
-  t.equal(actions.wakeAtMs, nowMs + 19_000);
+  t.equal(actions.wakeAtMs, nowMs + 22_000, 'chance adds to it');
   t.strictSame(actions.waiting.get('main'), {
     reason: 'CrashLoopBackOff',
     message: 'back-off 20s restarting failed container=main pod=p_n(u)',
@@ -376,18 +377,33 @@ void t.test('the backoff doubles up to five minutes and is forgotten after ten',
   let entry: RestartBackoffEntry | undefined;
   let now = 0;
   const delays: number[] = [];
+  const noChance = (): number => 0;
   for (let round = 0; round < 8; round++) {
     const finishedAt = now;
-    let decision = decideRestart(entry, finishedAt, now);
+    let decision = decideRestart(entry, finishedAt, now, noChance);
     if (decision.kind === 'wait') {
       delays.push(decision.untilMs - finishedAt);
       now = decision.untilMs;
-      decision = decideRestart(entry, finishedAt, now);
+      decision = decideRestart(entry, finishedAt, now, noChance);
     }
     t.equal(decision.kind, 'start');
     if (decision.kind === 'start') entry = decision.next;
     now += 1000;
   }
   t.strictSame(delays, [10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]);
-  t.match(decideRestart(entry, now + 600_001, now + 600_001), { kind: 'start', next: { delayMs: 10_000 } });
+  const later = now + 600_001;
+  t.match(decideRestart(entry, later, later, noChance), { kind: 'start', next: { delayMs: 10_000 } });
+});
+
+void t.test('chance makes a delay up to 30 % longer, never shorter, and does not add up', async (t) => {
+  const after = (entry: RestartBackoffEntry | undefined, random: number): RestartBackoffEntry | undefined => {
+    const decision = decideRestart(entry, nowMs, nowMs + 400_000, () => random);
+    return decision.kind === 'start' ? decision.next : undefined;
+  };
+  t.match(after(undefined, 0), { delayMs: 10_000, jitterMs: 0 });
+  t.match(after(undefined, 0.5), { delayMs: 10_000, jitterMs: 1500 });
+  t.match(after(after(undefined, 1), 1), { delayMs: 20_000, jitterMs: 6000 });
+  const entry = { delayMs: 10_000, jitterMs: 3000, decidedAtMs: nowMs };
+  t.match(decideRestart(entry, nowMs, nowMs + 12_999, () => 0), { kind: 'wait', delayMs: 10_000 });
+  t.match(decideRestart(entry, nowMs, nowMs + 13_000, () => 0), { kind: 'start' });
 });
