@@ -1,7 +1,9 @@
 /** The conditions of a Pod that the kubelet owns; those of others are left as they are. Pure. */
 import type { Pod, PodCondition, PodStatus } from '../../api/generated/core-v1.js';
 import { findCondition, isSidecar, withCondition } from '../../api/pod-helpers.js';
+import { startupAdmittedCondition } from '../../api/startup-report.js';
 import { readySandbox } from '../runtime-state/pod-runtime.js';
+import type { StartupVerdict } from '../startup/gate.js';
 import type { PodStatusInput } from './pod-status-input.js';
 
 export function computeConditions(
@@ -35,6 +37,7 @@ export function computeConditions(
           ? no('ContainersNotReady', `containers with unready status: [${unready.join(' ')}]`)
           : yes;
   const verdicts: [string, Verdict][] = [
+    ...(input.startup === undefined ? [] : [admission(input.startup)]),
     ['PodReadyToStartContainers', sandbox !== undefined && !over ? yes : no()],
     [
       'Initialized',
@@ -65,8 +68,15 @@ export function computeConditions(
   if (input.failure?.isDisruption === true)
     conditions = withCondition(conditions, disruptionOf(input.failure.message, pod.metadata.generation), now);
   // Those of others stay first, as with Kubernetes; the rest stands in the order of a pod's life.
-  const types = verdicts.map(([type]) => type);
+  const types = [startupAdmittedCondition, ...verdicts.map(([type]) => type)];
   return [...conditions].sort((a, b) => types.indexOf(a.type) - types.indexOf(b.type));
+}
+
+function admission({ isAdmitted, reason, message }: StartupVerdict): [string, Verdict] {
+  return [
+    startupAdmittedCondition,
+    { status: isAdmitted ? 'True' : 'False', reason, ...(message === '' ? {} : { message }) },
+  ];
 }
 
 function disruptionOf(message: string, generation: number | undefined): PodCondition {

@@ -2,6 +2,7 @@
 import type { Container, Pod, PodStatus } from '../../api/generated/core-v1.js';
 import type { EndOrder } from '../admission/end-order.js';
 import type { PodRuntime } from '../runtime-state/pod-runtime.js';
+import type { StartupVerdict } from '../startup/gate.js';
 import type { WaitingReason } from '../sync/pod-actions.js';
 
 export interface ContainerReadiness {
@@ -26,4 +27,6 @@ export interface PodStatusInput {
   readonly ending: boolean;
   /** The Pod as a whole failed, whatever its containers say. */
   readonly failure: EndOrder | undefined;
+  /** What the startup gate says; undefined: nothing new. */
+  readonly startup?: StartupVerdict | undefined;
 }

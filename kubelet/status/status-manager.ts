@@ -7,6 +7,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Pod, PodCondition, PodStatus } from '../../api/generated/core-v1.js';
 import { findCondition } from '../../api/pod-helpers.js';
+import { startupAdmittedCondition } from '../../api/startup-report.js';
 import { isStatusError } from '../../api/status-error.js';
 import type { ResourceClient } from '../../client/types.js';
 import { KeyedBackoff } from '../../common/backoff.js';
@@ -35,7 +36,13 @@ export interface StatusManagerOptions {
   readonly signal: AbortSignal;
 }
 
-const ownedConditions = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady'];
+const ownedConditions = [
+  startupAdmittedCondition,
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+];
 
 export class StatusManager {
   readonly #options: StatusManagerOptions;

@@ -14,12 +14,12 @@ import { sleep } from '../../common/clock.js';
 import type { EndOrder } from '../admission/end-order.js';
 import { readySandbox } from '../runtime-state/pod-runtime.js';
 import type { PodRuntime } from '../runtime-state/pod-runtime.js';
-import type { StartupPermit } from '../startup/gate.js';
+import { StartupTurn } from '../startup/startup-turn.js';
 import { computePodStatus } from '../status/compute-pod-status.js';
 import { applyPodActions } from './apply-pod-actions.js';
 import type { ApplyResult } from './apply-pod-actions.js';
 import { computePodActions } from './compute-pod-actions.js';
-import type { PodActions, WaitingReason } from './pod-actions.js';
+import type { PodActions, StopAction, WaitingReason } from './pod-actions.js';
 import { podFacts } from './pod-services.js';
 import type { PodServices } from './pod-services.js';
 import { removeDeadContainers } from './remove-dead-containers.js';
@@ -44,7 +44,7 @@ export class PodWorker {
   #wakeAtMs = Infinity;
   #step = new AbortController();
   #errors: ReadonlyMap<string, WaitingReason> = new Map();
-  #permit: StartupPermit | undefined;
+  readonly #turn: StartupTurn;
   #payloadVersion = '';
   #volumesReleased = false;
   #waitingSinceMs: number | undefined;
@@ -60,6 +60,9 @@ export class PodWorker {
     this.#pod = pod;
     this.#stopSignal = stopSignal;
     this.#order = order;
+    this.#turn = new StartupTurn(services.gate, () => {
+      this.poke();
+    });
     this.#orderDone = new Promise((resolve) => {
       this.#resolveOrder = resolve;
     });
@@ -144,7 +147,7 @@ export class PodWorker {
     } finally {
       this.#stopSignal.removeEventListener('abort', onStop);
       this.#cancelTimer?.();
-      this.#permit?.release('abandoned');
+      this.#turn.release('abandoned');
       this.#resolveOrder();
       this.#services.probes.forget(this.#pod.metadata.uid);
     }
@@ -186,21 +189,14 @@ export class PodWorker {
   async #sync(signal: AbortSignal): Promise<void> {
     const { runtimeState, clock } = this.#services;
     let runtime = await runtimeState.inspect(this.#known(), signal);
-    let actions = this.#decide(runtime);
-    this.#publish(runtime, actions);
+    let actions = this.#next(runtime);
     let failure: ApplyResult | undefined;
-    if (clock.now() < this.#holdUntilMs) {
-      this.#wakeAt(this.#holdUntilMs);
-      actions = withoutStarts(actions);
-    }
     while (hasWork(actions)) {
-      const startsSomething = actions.startContainers.length > 0 || actions.createSandbox !== undefined;
-      if (startsSomething) this.#permit ??= await this.#services.gate.acquire(this.#pod, signal);
       const result = await applyPodActions(this.#services, this.#pod, runtime, actions, signal);
       this.#rememberStarts(actions, result);
       runtime = await runtimeState.inspect(this.#known(), signal);
-      actions = this.#decide(runtime);
-      this.#publish(runtime, actions);
+      if (result.failed) this.#turn.fail();
+      actions = this.#next(runtime, !result.failed);
       if (result.failed) {
         failure = result;
         break;
@@ -234,8 +230,23 @@ export class PodWorker {
     this.#resolveOrder();
   }
 
+  /** What is to be done now, published as what the Pod waits for. */
+  #next(runtime: PodRuntime, mayStart = true): PodActions {
+    const wanted = this.#decide(runtime);
+    const isHeldBack = this.#services.clock.now() < this.#holdUntilMs;
+    if (isHeldBack) this.#wakeAt(this.#holdUntilMs);
+    const pod = { ...this.#pod, status: this.#services.statuses.current(this.#pod) };
+    const starts = mayStart && !isHeldBack && this.#turn.mayStart(pod, runtime, wanted);
+    this.#publish(runtime, wanted);
+    if (starts) return wanted;
+    const rest = withoutStarts(wanted);
+    // What runs is not stopped for a successor that must wait for its turn.
+    const stays = ({ reason }: StopAction): boolean => !isHeldBack && reason === 'DefinitionChanged';
+    return { ...rest, stopContainers: rest.stopContainers.filter((stop) => !stays(stop)) };
+  }
+
   #decide(runtime: PodRuntime): PodActions {
-    const { clock, probes, statuses } = this.#services;
+    const { clock, probes, statuses, random } = this.#services;
     probes.track(this.#pod, runtime);
     return computePodActions({
       // The kubelet's own word on the status counts, also before the apiserver has it.
@@ -244,6 +255,7 @@ export class PodWorker {
       nowMs: clock.now(),
       backoff: this.#backoff,
       probes,
+      random,
       order: this.#order,
     });
   }
@@ -269,7 +281,7 @@ export class PodWorker {
 
   #publish(runtime: PodRuntime, actions: PodActions): void {
     const { statuses, checkpoints, probes, clock, node, recorder } = this.#services;
-    const waiting = new Map([...this.#errors, ...actions.waiting]);
+    const waiting = new Map([...this.#errors, ...actions.waiting, ...this.#turn.waiting(actions)]);
     for (const [name, { reason }] of actions.waiting)
       if (reason === 'CrashLoopBackOff')
         recorder.event(this.#pod, 'Warning', 'BackOff', this.#backoffText(name));
@@ -284,24 +296,17 @@ export class PodWorker {
       runtimeName: node.runtimeName,
       ending: actions.finished,
       failure: actions.failure,
+      startup: this.#turn.verdict,
     });
     statuses.publish(this.#pod, status);
     this.#countStart(status.phase);
     checkpoints.save({ ...this.#pod, status });
-    const ready = status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True');
-    if (ready === true) this.#releasePermit('ready');
-    else if (actions.finished || actions.waiting.size > 0 || this.#errors.size > 0)
-      this.#releasePermit('failed');
+    this.#turn.observe({ ...this.#pod, status }, runtime, actions);
   }
 
   #backoffText(container: string): string {
     const { name, namespace, uid } = this.#pod.metadata;
     return `Back-off restarting failed container ${container} in pod ${name}_${namespace}(${uid})`;
-  }
-
-  #releasePermit(outcome: 'ready' | 'failed'): void {
-    this.#permit?.release(outcome);
-    this.#permit = undefined;
   }
 
   /** Volumes made of API objects follow them, and the Pod's own labels and annotations. */
@@ -325,6 +330,7 @@ export class PodWorker {
 
   async #terminate(signal: AbortSignal): Promise<void> {
     const { statuses, checkpoints, log, pods, clock } = this.#services;
+    this.#turn.release('abandoned');
     if (this.#vanished) checkpoints.remove(this.#pod.metadata.uid);
     else checkpoints.save({ ...this.#pod, status: statuses.current(this.#pod) });
     await terminatePod(this.#services, this.#pod, {
