@@ -75,7 +75,11 @@ export const startupKeys = {
     }),
     fixedLimit: integer(8, { min: 1 }, { about: 'That number, of each disk, when the mode is Fixed.' }),
     initialLimit: integer(2, { min: 1 }, { about: 'With how many the controller begins on a disk.' }),
-    maxLimit: integer(0, { min: 0 }, { about: 'The most that the controller lets start at once; 0: no bound.' }),
+    maxLimit: integer(
+      0,
+      { min: 0 },
+      { about: 'The most that the controller lets start at once; 0: no bound.' },
+    ),
     slotTimeout: duration('10m', {
       about: 'After this a slot is given on although its pod is not ready.',
       minMs: 1000,
@@ -89,9 +93,13 @@ export const startupKeys = {
         'How long at most a container that makes progress is not killed by its probes while its disk is saturated.',
       minMs: 1000,
     }),
-    backends: list([], { type: 'backends', read: readBackend }, {
-      about:
-        'Stores that several disks share: name, and devices, mountPoints, storageClasses or registries behind it.',
-    }),
+    backends: list(
+      [],
+      { type: 'backends', read: readBackend },
+      {
+        about:
+          'Stores that several disks share: name, and devices, mountPoints, storageClasses or registries behind it.',
+      },
+    ),
   }),
 };

@@ -404,6 +404,12 @@ void t.test('chance makes a delay up to 30 % longer, never shorter, and does not
   t.match(after(undefined, 0.5), { delayMs: 10_000, jitterMs: 1500 });
   t.match(after(after(undefined, 1), 1), { delayMs: 20_000, jitterMs: 6000 });
   const entry = { delayMs: 10_000, jitterMs: 3000, decidedAtMs: nowMs };
-  t.match(decideRestart(entry, nowMs, nowMs + 12_999, () => 0), { kind: 'wait', delayMs: 10_000 });
-  t.match(decideRestart(entry, nowMs, nowMs + 13_000, () => 0), { kind: 'start' });
+  t.match(
+    decideRestart(entry, nowMs, nowMs + 12_999, () => 0),
+    { kind: 'wait', delayMs: 10_000 },
+  );
+  t.match(
+    decideRestart(entry, nowMs, nowMs + 13_000, () => 0),
+    { kind: 'start' },
+  );
 });
