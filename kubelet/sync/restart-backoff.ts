@@ -15,7 +15,12 @@ export interface RestartBackoffEntry {
   readonly decidedAtMs: number;
 }
 
-export const restartBackoffLimits = { initialMs: 10_000, maxMs: 300_000, resetAfterMs: 600_000, jitter: 0.3 } as const;
+export const restartBackoffLimits = {
+  initialMs: 10_000,
+  maxMs: 300_000,
+  resetAfterMs: 600_000,
+  jitter: 0.3,
+} as const;
 
 export type RestartDecision =
   | { readonly kind: 'start'; readonly next: RestartBackoffEntry }
