@@ -7,9 +7,13 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { tryCommand } from '../../common/run-command.js';
 import { UsageError } from '../../common/usage-error.js';
 import { defaultSettings, resolveLayout } from '../../cli/layout.js';
 import type { Layout } from '../../cli/layout.js';
+
+/** A node with a hundred pods on a slow disk takes a minute to stop. */
+const commandTimeoutMs = 180_000;
 
 /**
  * Prepares a cluster, gives it to `measure`, and purges it. Throws UsageError where a cluster cannot be: no root, or
@@ -28,14 +32,18 @@ export async function withCluster<T>(
   try {
     return await measure(cluster);
   } finally {
-    purge(cluster, folder, progress);
+    await purge(cluster, folder, progress);
   }
 }
 
 /** What was measured is not lost when cleaning up fails; the one who measures is told what is left. */
-function purge(cluster: BenchmarkedCluster, folder: string, progress: (line: string) => void): void {
+async function purge(
+  cluster: BenchmarkedCluster,
+  folder: string,
+  progress: (line: string) => void,
+): Promise<void> {
   try {
-    cluster.knarr('down', '--purge');
+    await cluster.knarr('down', '--purge');
     rmSync(folder, { recursive: true, force: true });
   } catch (error) {
     progress(`not all was cleaned up: ${error instanceof Error ? error.message : String(error)}`);
@@ -70,15 +78,12 @@ export class BenchmarkedCluster {
   }
 
   /** Runs the command and returns its JSON; throws with its last words when it fails. */
-  knarr(command: 'up' | 'down' | 'status', ...flags: readonly string[]): unknown {
+  async knarr(command: 'up' | 'down' | 'status', ...flags: readonly string[]): Promise<unknown> {
     const program = join(dirname(fileURLToPath(import.meta.url)), '../../cli/main.js');
     const own = command === 'up' ? [`--kubeconfig=${this.kubeconfig}`, '--node-name=bench'] : [];
-    const run = spawnSync(
-      process.execPath,
-      [program, command, ...this.#folders, ...own, '--output=json', ...flags],
-      { encoding: 'utf8' },
-    );
-    if (run.status !== 0) throw new Error(`knarr ${command} failed:\n${run.stderr}${run.stdout}`);
+    const args = [program, command, ...this.#folders, ...own, '--output=json', ...flags];
+    const run = await tryCommand(process.execPath, args, { timeoutMs: commandTimeoutMs });
+    if (run.exitCode !== 0) throw new Error(`knarr ${command} failed:\n${run.stderr}${run.stdout}`);
     return run.stdout === '' ? undefined : JSON.parse(run.stdout);
   }
 }

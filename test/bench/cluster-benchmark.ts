@@ -37,27 +37,30 @@ export function benchmarkCluster(options: ClusterBenchmarkOptions): Promise<read
   });
 }
 
+interface TimedStart {
+  readonly totalMs: number;
+  readonly stages: readonly { readonly name: string; readonly milliseconds: number }[];
+}
+
 async function timeStarts(
   cluster: BenchmarkedCluster,
   { progress }: ClusterBenchmarkOptions,
 ): Promise<Section> {
-  const timed = (): { totalMs: number; stages: readonly { name: string; milliseconds: number }[] } => {
+  const timed = async (): Promise<TimedStart> => {
     const startMs = performance.now();
-    const { stages } = cluster.knarr('up') as {
-      stages: readonly { name: string; milliseconds: number }[];
-    };
+    const { stages } = (await cluster.knarr('up')) as Pick<TimedStart, 'stages'>;
     return { totalMs: performance.now() - startMs, stages };
   };
   progress('cluster: the first start, which loads images and makes certificates');
-  const first = timed();
-  const later: ReturnType<typeof timed>[] = [];
+  const first = await timed();
+  const later: TimedStart[] = [];
   for (let i = 0; i < starts; i++) {
-    cluster.knarr('down');
+    await cluster.knarr('down');
     progress(`cluster: start ${i + 1} of ${starts}`);
-    later.push(timed());
+    later.push(await timed());
   }
   const stageNames = first.stages.map((stage) => stage.name);
-  const stageMs = (run: ReturnType<typeof timed>, name: string): number =>
+  const stageMs = (run: TimedStart, name: string): number =>
     run.stages.find((stage) => stage.name === name)?.milliseconds ?? 0;
   return {
     name: 'ready',
@@ -141,7 +144,7 @@ async function timePods(
 }
 
 async function measureIdle(cluster: BenchmarkedCluster): Promise<Section> {
-  const status = cluster.knarr('status') as {
+  const status = (await cluster.knarr('status')) as {
     processes: readonly { readonly name: string; readonly pid?: number }[];
   };
   const processes = supervisedProcesses(status.processes);

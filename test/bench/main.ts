@@ -1,13 +1,14 @@
 /**
  * `npm run bench`: measures, prints tables, and with `--write` puts them into docs/benchmarks.md.
  *
- * `store` and `capacity` need etcd; `http` and `write` nothing; `cluster` and `node` need root and an installed machine without a running Knarr.
+ * `store` and `capacity` need etcd; `http` and `write` nothing; `cluster`, `node` and `storm` need root and an installed machine without a running Knarr.
  */
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { packageRoot } from '../../common/paths.js';
 import { measuredOn, renderText, writeSection } from './report.js';
 import type { Section } from './report.js';
+import type { StormFlags } from './storm/storm-command.js';
 
 const page = join(packageRoot(), 'docs/benchmarks.md');
 
@@ -97,4 +98,18 @@ program
       );
     },
   );
+program
+  .command('storm')
+  .description('I/O-aware startup on a throttled disk: the collapse without it, and the proof of each aim')
+  .argument('[cases...]', 'names of cases (default: all but those of --limits)')
+  .option('--rounds <number>', 'how often each is repeated', Number, 1)
+  .option('--limits <list>', 'fixed numbers of slots to compare with, comma-separated', '')
+  .option('--results <file>', 'where figures go, after each case', 'storm-results.json')
+  .option('--resume', 'leave out cases and rounds that are in this file', false)
+  .option('-o, --output <format>', 'text or json', 'text')
+  .option('--write', 'put the result into docs/benchmarks.md', false)
+  .action(async (cases: string[], flags: StormFlags) => {
+    const { runStormCommand } = await import('./storm/storm-command.js');
+    await runStormCommand(cases, flags, (benchmark) => report(benchmark, flags));
+  });
 await program.parseAsync(process.argv);

@@ -10,6 +10,7 @@ import { pods } from '../../api/resources.js';
 import { runCommand } from '../../common/run-command.js';
 import { GrpcRuntime } from '../../kubelet/cri/grpc-runtime.js';
 import type { ContainerRuntime } from '../../kubelet/cri/runtime.js';
+import { atOnce } from './at-once.js';
 import { removeBarePod, startBarePod } from './bare-pod.js';
 import type { BenchmarkedCluster } from './benchmarked-cluster.js';
 import { removeEmptyCgroups, withCluster } from './benchmarked-cluster.js';
@@ -40,7 +41,7 @@ const deaths = 15;
 export function benchmarkNode(options: NodeBenchmarkOptions): Promise<readonly Section[]> {
   return withCluster(options.progress, async (cluster) => {
     options.progress('node: a cluster starts');
-    cluster.knarr('up');
+    await cluster.knarr('up');
     const runtime = new GrpcRuntime(`unix://${cluster.layout.run.containerdSocket}`);
     const watch = await PodWatch.start(cluster.kubeconfig);
     try {
@@ -155,16 +156,6 @@ function podOf(name: string): Draft<Pod> {
   } as Draft<Pod>;
 }
 
-/** Works off the list with so many at a time; throws what the first one throws, after the others have ended. */
-async function atOnce<T>(limit: number, list: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
-  const queue = list.values();
-  const worker = async (): Promise<void> => {
-    for (const one of queue) await work(one);
-  };
-  const ends = await Promise.allSettled(Array.from({ length: Math.min(limit, list.length) }, worker));
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
-}
-
 async function timeBursts(node: Node, options: NodeBenchmarkOptions): Promise<Section> {
   const { pods: count, rounds, progress } = options;
   const sweep: { readonly concurrency: number; readonly ms: number }[] = [];
@@ -205,7 +196,7 @@ async function timeBursts(node: Node, options: NodeBenchmarkOptions): Promise<Se
 async function measureIdle(node: Node, { progress }: NodeBenchmarkOptions): Promise<Section> {
   progress(`node: idle for ${settleSeconds + idleSeconds} s`);
   await new Promise((resolve) => setTimeout(resolve, settleSeconds * 1000));
-  const status = node.cluster.knarr('status') as {
+  const status = (await node.cluster.knarr('status')) as {
     processes: readonly { readonly name: string; readonly pid?: number }[];
   };
   const usages = await measureUsage(supervisedProcesses(status.processes), idleSeconds);

@@ -2,19 +2,28 @@
 import { namespaces, pods } from '../../api/resources.js';
 import type { Pod } from '../../api/generated/core-v1.js';
 import { createRestClient } from '../../client/rest-client.js';
-import type { ApiClient } from '../../client/types.js';
+import type { ApiClient, ObjectList } from '../../client/types.js';
 import { until } from '../support/until.js';
 
 /** Times of `performance.now()`, the first of each. */
 export interface SeenPod {
   createdMs?: number;
   runningMs?: number;
+  /** Ready, with a container that was not there when the watch began. */
+  readyMs?: number;
   /** A container runs for the second time. */
   restartedMs?: number;
   deletedMs?: number;
   /** As last seen. */
   containerId?: string;
+  isRunning: boolean;
+  /** Containers that were there when the watch began. */
+  readonly earlier: ReadonlySet<string>;
+  /** Containers that have ended since. */
+  readonly ended: Set<string>;
 }
+
+type Moment = 'createdMs' | 'runningMs' | 'readyMs' | 'restartedMs' | 'deletedMs';
 
 export const namespace = 'default';
 const podTimeoutMs = 180_000;
@@ -25,25 +34,35 @@ export class PodWatch {
   readonly #seen = new Map<string, SeenPod>();
   readonly #watching: Promise<void>;
 
-  private constructor(client: ApiClient, resourceVersion: string) {
+  private constructor(client: ApiClient, { items, resourceVersion }: ObjectList<Pod>) {
     this.client = client;
+    for (const { metadata, status } of items)
+      this.#seen.set(metadata.name, {
+        earlier: new Set(containerIds(status)),
+        ended: new Set(),
+        isRunning: false,
+      });
     this.#watching = this.#watch(resourceVersion);
   }
 
   static async start(kubeconfig: string): Promise<PodWatch> {
     const client = createRestClient({ connection: { kubeconfig }, userAgent: 'knarr-bench' });
     await client.resource(namespaces).get({ name: namespace });
-    const { resourceVersion } = await client.resource(pods).list({ namespace });
-    return new PodWatch(client, resourceVersion);
+    return new PodWatch(client, await client.resource(pods).list({ namespace }));
   }
 
   /** Waits until the watch has shown it of the pod. */
-  async when(name: string, what: 'createdMs' | 'runningMs' | 'restartedMs' | 'deletedMs'): Promise<number> {
+  async when(name: string, what: Moment): Promise<number> {
     return until(`${what} of ${name}`, () => this.#seen.get(name)?.[what], podTimeoutMs);
   }
 
   seen(name: string): SeenPod {
-    return this.#seen.get(name) ?? {};
+    return this.#seen.get(name) ?? nothing;
+  }
+
+  /** Containers of these pods that have ended since the watch began, or since the pod was created. */
+  ends(names: readonly string[]): number {
+    return names.reduce((sum, name) => sum + this.seen(name).ended.size, 0);
   }
 
   async stop(): Promise<void> {
@@ -63,14 +82,38 @@ export class PodWatch {
 
   #note(type: 'ADDED' | 'MODIFIED' | 'DELETED', { metadata, status }: Pod): void {
     const nowMs = performance.now();
-    if (type === 'ADDED') this.#seen.set(metadata.name, { createdMs: nowMs });
+    if (type === 'ADDED')
+      this.#seen.set(metadata.name, {
+        createdMs: nowMs,
+        earlier: new Set(),
+        ended: new Set(),
+        isRunning: false,
+      });
     const seen = this.#seen.get(metadata.name);
     if (seen === undefined) return;
-    if (status.phase === 'Running') seen.runningMs ??= nowMs;
     const [container] = status.containerStatuses ?? [];
+    const isLater = !seen.earlier.has(container?.containerID ?? '');
+    if (status.phase === 'Running' && isLater) seen.runningMs ??= nowMs;
+    seen.isRunning = container?.state?.running !== undefined;
     if (container?.containerID !== undefined) seen.containerId = container.containerID;
     if (container !== undefined && container.restartCount > 0 && container.state?.running !== undefined)
       seen.restartedMs ??= nowMs;
+    const isReady = status.conditions?.some((one) => one.type === 'Ready' && one.status === 'True');
+    if (isReady === true && isLater) seen.readyMs ??= nowMs;
+    for (const id of endedIds(status)) if (!seen.earlier.has(id)) seen.ended.add(id);
     if (type === 'DELETED') seen.deletedMs = nowMs;
   }
+}
+
+const nothing: SeenPod = { earlier: new Set(), ended: new Set(), isRunning: false };
+
+function containerIds(status: Pod['status']): string[] {
+  return (status.containerStatuses ?? []).flatMap(({ containerID }) => containerID ?? []);
+}
+
+/** Of containers that have ended, now or before the one that there is now. */
+function endedIds(status: Pod['status']): string[] {
+  return (status.containerStatuses ?? []).flatMap(({ state, lastState }) =>
+    [state, lastState].flatMap((one) => one?.terminated?.containerID ?? []),
+  );
 }

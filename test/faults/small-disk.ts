@@ -46,6 +46,8 @@ export function missingForThrottle(): string | undefined {
 export interface SmallDisk {
   /** Where it is mounted. */
   readonly path: string;
+  /** `/dev/loop0` */
+  readonly device: string;
   /** Takes all the room that is left. */
   fill(): Promise<void>;
   free(): Promise<void>;
@@ -87,6 +89,7 @@ export async function makeSmallDisk(
     undo.push(() => unmount(path));
     return {
       path,
+      device,
       fill: () => fill(path, ballast),
       free: () => rm(ballast, { force: true }),
       throttle: (rate) => {
