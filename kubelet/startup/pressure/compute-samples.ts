@@ -17,8 +17,8 @@ export interface DeviceSample {
 
 export interface Counters {
   readonly atMs: number;
-  /** Microseconds in which some task of the machine waited for I/O; undefined without PSI. */
-  readonly waitedMicroseconds: number | undefined;
+  /** Microseconds in which some task waited for I/O: of the machine, of cgroups; undefined without PSI. */
+  readonly waitedMicroseconds: readonly (number | undefined)[];
   /** By row: `8:0` of diskstats, `nfs server:/export`. */
   readonly rows: ReadonlyMap<string, DiskCounters>;
 }
@@ -31,8 +31,10 @@ export function computeSamples(
 ): ReadonlyMap<string, DeviceSample> {
   const elapsedMs = now.atMs - before.atMs;
   if (elapsedMs <= 0) return new Map();
-  const waited = increase(before.waitedMicroseconds, now.waitedMicroseconds);
-  const waiting = waited === undefined ? undefined : atMostOne(waited / 1000 / elapsedMs);
+  const waited = now.waitedMicroseconds
+    .map((total, index) => increase(before.waitedMicroseconds[index], total))
+    .filter((one) => one !== undefined);
+  const waiting = waited.length === 0 ? undefined : atMostOne(Math.max(...waited) / 1000 / elapsedMs);
   const samples = new Map<string, DeviceSample>();
   for (const [key, rows] of rowsOf) {
     const changes = rows.map((row) => change(before.rows.get(row), now.rows.get(row)));
@@ -49,7 +51,7 @@ export function computeSamples(
 }
 
 /**
- * Pressure is known of the machine only. A task can wait for a device only while the device has something to do, so the
+ * Pressure is known of all devices together only. A task can wait for a device only while the device has something to do, so the
  * share in which the device was busy bounds it: an idle disk beside a saturated one has none. (By the shares of time
  * that requests spent in each, two disks that are both saturated would look half loaded, and a slow one next to a fast
  * one with a long queue hardly at all.)

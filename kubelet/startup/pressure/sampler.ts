@@ -1,11 +1,12 @@
 /** Reads how busy the machine's devices are. What the kernel does not have is left out. */
-import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock } from '../../../common/clock.js';
 import type { DeviceFinder } from '../devices/backing-device.js';
 import { computeSamples } from './compute-samples.js';
 import type { Counters, DeviceSample } from './compute-samples.js';
 import { parseDiskstats, parseMountstats, parsePressureTotal } from './kernel-counters.js';
 import type { DiskCounters } from './kernel-counters.js';
+import { readSmallFile } from './read-small-file.js';
 
 /** One call at a time. */
 export interface Sampler {
@@ -18,19 +19,28 @@ export interface Sampler {
 
 /** The texts of the kernel; undefined what it does not have. */
 export interface KernelTexts {
-  /** /proc/pressure/io */
-  pressure(): Promise<string | undefined>;
+  /** /proc/pressure/io, and io.pressure of cgroups whose tasks are to be looked at by themselves. */
+  pressures(): Promise<readonly (string | undefined)[]>;
   /** /proc/diskstats */
   diskstats(): Promise<string | undefined>;
   /** /proc/self/mountstats */
   mountstats(): Promise<string | undefined>;
 }
 
-export const systemTexts: KernelTexts = {
-  pressure: () => readOptional('/proc/pressure/io'),
-  diskstats: () => readOptional('/proc/diskstats'),
-  mountstats: () => readOptional('/proc/self/mountstats'),
-};
+/**
+ * Of this machine. `cgroupFolders` are folders of cgroup v2: the kernel takes the mean over all processors that are not
+ * idle, so that others' work hides half of what Pods wait for; a cgroup's own file looks at its tasks alone.
+ */
+export function machineTexts(cgroupFolders: readonly string[]): KernelTexts {
+  const pressures = ['/proc/pressure/io', ...cgroupFolders.map((folder) => join(folder, 'io.pressure'))];
+  return {
+    pressures: () => Promise.all(pressures.map(readSmallFile)),
+    diskstats: () => readSmallFile('/proc/diskstats'),
+    mountstats: () => readSmallFile('/proc/self/mountstats'),
+  };
+}
+
+export const systemTexts = machineTexts([]);
 
 /** How long a node without NFS is believed to have none. */
 const nfsCheckMs = 10_000;
@@ -65,8 +75,8 @@ export function createSampler(options: {
 }
 
 async function readCounters(texts: KernelTexts, clock: Clock): Promise<Counters> {
-  const [pressure, diskstats, mountstats] = await Promise.all([
-    texts.pressure(),
+  const [pressures, diskstats, mountstats] = await Promise.all([
+    texts.pressures(),
     texts.diskstats(),
     texts.mountstats(),
   ]);
@@ -74,7 +84,7 @@ async function readCounters(texts: KernelTexts, clock: Clock): Promise<Counters>
   for (const [source, counters] of parseMountstats(mountstats ?? '')) rows.set(`nfs ${source}`, counters);
   return {
     atMs: clock.monotonicMs(),
-    waitedMicroseconds: pressure === undefined ? undefined : parsePressureTotal(pressure),
+    waitedMicroseconds: pressures.map((text) => (text === undefined ? undefined : parsePressureTotal(text))),
     rows,
   };
 }
@@ -100,15 +110,4 @@ async function devicesCountedIn(finder: DeviceFinder, row: string): Promise<read
   if (row.startsWith('nfs ')) return (await finder.findNetwork('nfs', row.slice(4))).map(({ key }) => key);
   const devices = await finder.findBlockDevice(row);
   return devices.filter(({ diskstats }) => diskstats.at(-1) === row).map(({ key }) => key);
-}
-
-/** PSI may be there and switched off: EOPNOTSUPP. */
-async function readOptional(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (['ENOENT', 'EOPNOTSUPP', 'EACCES', 'EPERM'].includes(code ?? '')) return undefined;
-    throw error;
-  }
 }

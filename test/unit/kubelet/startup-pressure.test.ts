@@ -1,4 +1,7 @@
 /** The kernel's counters of I/O: how they are read, and what follows from two looks at them. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import t from 'tap';
 import { ManualClock } from '../../../common/clock.js';
 import type { BackingDevice, DeviceFinder } from '../../../kubelet/startup/devices/backing-device.js';
@@ -10,7 +13,11 @@ import {
   parsePressureTotal,
 } from '../../../kubelet/startup/pressure/kernel-counters.js';
 import type { DiskCounters } from '../../../kubelet/startup/pressure/kernel-counters.js';
-import { parseCgroupBytes, parseProcessBytes } from '../../../kubelet/startup/pressure/progress-reader.js';
+import {
+  createProgressReader,
+  parseCgroupBytes,
+  parseProcessBytes,
+} from '../../../kubelet/startup/pressure/progress-reader.js';
 import { createSampler } from '../../../kubelet/startup/pressure/sampler.js';
 
 const diskstats = [
@@ -94,12 +101,12 @@ const looks = (
   return {
     before: {
       atMs: 1000,
-      waitedMicroseconds: waitedMicroseconds === undefined ? undefined : 7_000_000,
+      waitedMicroseconds: [waitedMicroseconds === undefined ? undefined : 7_000_000],
       rows: new Map(names.map((name) => [name, idle])),
     },
     now: {
       atMs: 1500,
-      waitedMicroseconds: waitedMicroseconds === undefined ? undefined : 7_000_000 + waitedMicroseconds,
+      waitedMicroseconds: [waitedMicroseconds === undefined ? undefined : 7_000_000 + waitedMicroseconds],
       rows: new Map(after),
     },
   };
@@ -157,6 +164,14 @@ void t.test('a kernel that tells less, and counters that begin anew', async (t) 
   const again = looks(100_000, { a: { requestsMs: -900, busyMs: 100 } });
   t.strictSame(computeSamples(again.before, again.now, rowsOf).get('a'), none);
   t.strictSame([...computeSamples(again.now, again.now, rowsOf)], [], 'no time has passed');
+  const busy = looks(100_000, { a: { busyMs: 450 } });
+  const before = { ...busy.before, waitedMicroseconds: [7_000_000, 1_000_000, undefined] };
+  const now = { ...busy.now, waitedMicroseconds: [7_100_000, 1_400_000, 9_000_000] };
+  t.match(
+    computeSamples(before, now, rowsOf).get('a'),
+    { pressure: 0.8 },
+    'the Pods wait more than the rest',
+  );
 });
 
 void t.test('the sampler counts each request once, in the row next to its device', async (t) => {
@@ -184,7 +199,7 @@ void t.test('the sampler counts each request once, in the row next to its device
   let mountstatsReads = 0;
   const sampler = createSampler({
     texts: {
-      pressure: async () => `some avg10=0 total=${String(ms * 1000)}`,
+      pressures: async () => [`some avg10=0 total=${String(ms * 1000)}`, undefined],
       diskstats: async () => ['8 0', '8 1', '253 0', '7 5'].map(row).join('\n'),
       mountstats: async () => {
         mountstatsReads++;
@@ -212,7 +227,7 @@ void t.test('the sampler counts each request once, in the row next to its device
 void t.test('a kernel without anything', async (t) => {
   const clock = new ManualClock();
   const nothing = async (): Promise<undefined> => undefined;
-  const texts = { pressure: nothing, diskstats: nothing, mountstats: nothing };
+  const texts = { pressures: async () => [undefined], diskstats: nothing, mountstats: nothing };
   const finder = {} as DeviceFinder;
   const sampler = createSampler({ texts, finder, clock });
   await sampler.sample();
@@ -221,16 +236,39 @@ void t.test('a kernel without anything', async (t) => {
 });
 
 void t.test('bytes of a cgroup and of a process', async (t) => {
-  const v1 = '7:0 Read 4096\n7:0 Write 8192\n7:0 Sync 12288\n7:0 Total 12288\n254:0 Read 1\nTotal 12289\n';
-  t.equal(parseCgroupBytes(1, v1), 12289);
-  t.equal(parseCgroupBytes(1, 'Total 0\n'), undefined);
-  const v2 =
+  const stat =
     '8:16 rbytes=1459200 wbytes=314773504 rios=192 wios=353 dbytes=0 dios=0\n8:0 rbytes=1 wbytes=2 rios=0 wios=0\n';
-  t.equal(parseCgroupBytes(2, v2), 1459200 + 314773504 + 3);
-  t.equal(parseCgroupBytes(2, ''), undefined);
-  t.equal(
-    parseProcessBytes('rchar: 100\nwchar: 20\nsyscr: 1\nread_bytes: 7\ncancelled_write_bytes: 0\n'),
-    120,
-  );
-  t.equal(parseProcessBytes(undefined), 0);
+  t.equal(parseCgroupBytes(stat), 1459200 + 314773504 + 3);
+  t.equal(parseCgroupBytes(''), 0);
+  const io = 'rchar: 100\nwchar: 20\nsyscr: 1\nread_bytes: 7\nwrite_bytes: 4\ncancelled_write_bytes: 3\n';
+  t.equal(parseProcessBytes(io, 'disk'), 11);
+  t.equal(parseProcessBytes(io, 'all'), 131);
+  t.equal(parseProcessBytes('', 'all'), 0);
+});
+
+void t.test('which counter of a cgroup is read', async (t) => {
+  const mountPoint = t.testdir({
+    pods: { 'io.stat': '8:0 rbytes=5 wbytes=6\n', 'cgroup.procs': '' },
+    withoutController: {
+      'cgroup.procs': '',
+      main: { 'cgroup.procs': `${String(process.pid)}\n999999999\n` },
+    },
+    cpu: { pods: { 'cgroup.procs': '', main: { 'cgroup.procs': `${String(process.pid)}\n` } } },
+  });
+  const clock = new ManualClock();
+  const v2 = createProgressReader({ version: 2, clock, mountPoint });
+  t.equal(await v2.bytesOf('/pods'), 11);
+  const network = [{ key: 'nfs a:/b', about: '', diskstats: [] }];
+  t.equal(await v2.bytesOf('/pods', network), 0, 'nothing but what its processes ask for');
+  t.equal(await v2.bytesOf('/gone'), undefined);
+  const own = await v2.bytesOf('/withoutController', network);
+  t.ok(own !== undefined && own > 1000, 'this process, and none that is gone');
+  const v1 = createProgressReader({ version: 1, clock, mountPoint });
+  const before = await v1.bytesOf('/pods', network);
+  await readFile(fileURLToPath(import.meta.url));
+  const after = await v1.bytesOf('/pods', network);
+  t.ok(before !== undefined && after !== undefined && after > before, 'moves');
+  await writeFile(join(mountPoint, 'cpu/pods/main/cgroup.procs'), '');
+  clock.advance(3000);
+  t.equal(await v1.bytesOf('/pods', network), 0, 'its processes are looked up again after a while');
 });
