@@ -79,6 +79,11 @@ export class ActionPlan {
   /** Starts now, or notes that it must wait for its backoff. */
   start(container: Container, last: ContainerRuntimeState | undefined, withoutBackoff = false): void {
     const { nowMs, backoff, pod, random } = this.#input;
+    // It was made and nobody got to start it, since the kubelet was killed between: this is still its first start.
+    if (last?.state === 'created') {
+      this.#starts.push({ container, restartCount: last.attempt, backoff: undefined, replaces: last.id });
+      return;
+    }
     const restartCount = nextRestartCount(pod, container.name, last);
     const key = backoffKey(container.name, containerHash(container));
     if (last?.state !== 'exited' || withoutBackoff) {

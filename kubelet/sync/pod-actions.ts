@@ -17,6 +17,8 @@ export interface StartAction {
   readonly container: Container;
   /** 0 at the first start; also the number of its log file. */
   readonly restartCount: number;
+  /** A container of the same name and number that never ran, to be removed first. */
+  readonly replaces?: string;
   /** To be remembered under `backoffKey` when the start is tried. */
   readonly backoff: { readonly key: string; readonly entry: RestartBackoffEntry } | undefined;
   /** Whose processes an ephemeral container shall see: the ID of a container of this sandbox. */

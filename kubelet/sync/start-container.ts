@@ -54,6 +54,7 @@ export async function startContainer(
   let id: string;
   services.metrics.containerStarting(typeOf(pod, container.name));
   try {
+    if (start.replaces !== undefined) await runtime.removeContainer(start.replaces);
     id = await runtime.createContainer(ready.sandboxId, config, ready.sandboxConfig);
   } catch (error) {
     // The image may have been removed since it was last seen.

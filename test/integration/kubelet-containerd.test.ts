@@ -13,7 +13,7 @@ import { createLogger } from '../../common/log.js';
 import { GrpcRuntime } from '../../kubelet/cri/grpc-runtime.js';
 import { LogRotator } from '../../kubelet/logs/log-rotator.js';
 import { systemMounter } from '../../kubelet/volumes/mounter.js';
-import { missingForContainerd, startContainerd } from '../support/containerd.js';
+import { missingForContainerd, podLinks, startContainerd } from '../support/containerd.js';
 import { isReady, TestNode, until } from '../support/kubelet.js';
 import { runInOwnNamespaces } from '../support/netns.js';
 
@@ -242,7 +242,8 @@ async function testKubelet(): Promise<void> {
     );
     const [sandbox] = await runtime.listPodSandboxes();
     await runtime.stopPodSandbox(sandbox?.id ?? '');
-    await node.untilPod('web', (pod) => isReady(pod) && restartsOf(pod, 'web') === 1, 30_000);
+    // Where the runtime tells at once what ended, a start may be tried while the sandbox goes: that counts, too.
+    await node.untilPod('web', (pod) => isReady(pod) && restartsOf(pod, 'web') >= 1, 30_000);
     await until(
       async () => ((await runtime.listPodSandboxes()).length === 1 ? true : undefined),
       () => 'the old sandbox is still there',
@@ -304,12 +305,11 @@ async function testKubelet(): Promise<void> {
   });
 
   await t.test('a deleted pod leaves nothing', async (t) => {
-    const links = (): string[] => readdirSync('/sys/class/net').filter((name) => name.startsWith('v'));
     for (const name of ['web', 'words', 'chatty'])
       await client.resource(pods).delete({ namespace: 'default', name });
     for (const name of ['web', 'words', 'chatty']) await node.untilGone(name, 20_000);
     t.strictSame(await runtime.listPodSandboxes(), []);
-    t.strictSame(links(), []);
+    t.strictSame(podLinks(), []);
     t.strictSame(readdirSync(join(node.rootDir, 'pods')), []);
     t.strictSame(readdirSync(node.podLogsDir), []);
     t.notMatch(readFileSync('/proc/self/mountinfo', 'utf8'), join(node.rootDir, 'pods'));

@@ -6,6 +6,7 @@
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -23,6 +24,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { containerdConfig, hasSysResource } from '../../cli/containerd/containerd-config.js';
 import { ensureShippedImages } from '../../cli/images/containerd-images.js';
 import { GrpcRuntime } from '../../kubelet/cri/grpc-runtime.js';
+
+/** Debian's programs, unless the environment names a folder with others: how newer runtimes are tried by hand. */
+const programs = process.env['KNARR_TEST_CONTAINERD'];
+if (programs !== undefined) process.env['PATH'] = `${programs}:${process.env['PATH'] ?? ''}`;
 
 export interface TestContainerd {
   readonly folder: string;
@@ -74,6 +79,8 @@ echo '{"cniVersion":"1.0.0","interfaces":[{"name":"eth0","sandbox":"'"$CNI_NETNS
 /** Starts containerd and loads the shipped images. `network` false leaves it without a CNI configuration. */
 export async function startContainerd(options: { readonly network?: boolean } = {}): Promise<TestContainerd> {
   const folder = mkdtempSync(join(tmpdir(), 'knarr-containerd-'));
+  // Root in a pod with users of its own is nobody here, and must get to its files.
+  chmodSync(folder, 0o711);
   const socket = join(folder, 'containerd.sock');
   const paths = {
     root: join(folder, 'root'),
@@ -139,6 +146,12 @@ function setUpNetwork(binDir: string, confDir: string | undefined): void {
   if (confDir === undefined) return;
   const conflist = { cniVersion: '1.0.0', name: 'test', plugins: [{ type: 'test-veth' }] };
   writeFileSync(join(confDir, '10-test.conflist'), JSON.stringify(conflist));
+}
+
+/** The host's ends of the links of pods in this network namespace (`/sys` may show those of another one). */
+export function podLinks(): readonly string[] {
+  const links = execFileSync('ip', ['-o', 'link', 'show', 'master', 'knarrtest'], { encoding: 'utf8' });
+  return links.split('\n').filter((line) => line !== '');
 }
 
 async function untilServing(endpoint: string, folder: string): Promise<void> {

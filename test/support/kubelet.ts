@@ -33,6 +33,8 @@ export interface TestKubeletOptions {
   /** What the kubelet itself uses, when that is another one than the test's. */
   readonly kubeletClient?: ApiClient;
   readonly runtime: ContainerRuntime;
+  /** Where it keeps its files, when another process has it after this one; one of its own when absent. */
+  readonly folder?: string;
   readonly cgroups?: CgroupManager;
   readonly mounter?: Mounter;
   readonly gate?: KubeletParts['gate'];
@@ -95,7 +97,7 @@ export const noCgroups: CgroupManager = {
 /** One node: the apiserver and the folders outlive the kubelet, which may be stopped and started again. */
 export class TestNode {
   readonly client: ApiClient;
-  readonly folder = mkdtempSync(join(tmpdir(), 'knarr-kubelet-'));
+  readonly folder: string;
   readonly mounter: Mounter;
   readonly #options: TestKubeletOptions;
   #stop: (() => Promise<void>) | undefined;
@@ -104,6 +106,7 @@ export class TestNode {
 
   constructor(options: TestKubeletOptions) {
     this.#options = options;
+    this.folder = options.folder ?? mkdtempSync(join(tmpdir(), 'knarr-kubelet-'));
     this.client = options.client ?? createMemoryClient();
     this.mounter = options.mounter ?? new MemoryMounter();
   }

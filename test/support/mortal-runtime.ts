@@ -1,4 +1,5 @@
 /** A runtime whose kubelet can be killed at any call that changes something: right before the call, or right after it. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { CriError } from '../../kubelet/cri/runtime.js';
 import type { ContainerRuntime } from '../../kubelet/cri/runtime.js';
 
@@ -18,6 +19,8 @@ export interface Death {
   readonly step: number;
   /** Whether the call still reaches the runtime; its answer never comes back. */
   readonly isDone: boolean;
+  /** Not when the runtime is done, but so long after it was asked. */
+  readonly afterMs?: number;
 }
 
 export class MortalRuntime {
@@ -39,7 +42,11 @@ export class MortalRuntime {
           this.#check();
           const isLast = steps.has(String(name)) && ++this.#taken === this.#death?.step;
           if (!isLast) return (await Reflect.apply(value, target, parameters)) as unknown;
-          if (this.#death?.isDone === true) await Reflect.apply(value, target, parameters);
+          if (this.#death?.isDone === true) {
+            const { afterMs } = this.#death;
+            const call = Reflect.apply(value, target, parameters) as Promise<unknown>;
+            await (afterMs === undefined ? call : Promise.race([call, delay(afterMs)]));
+          }
           this.#isDead = true;
           this.#onDeath();
           this.#check();

@@ -81,7 +81,8 @@ function summary(actions: PodActions): Record<string, unknown> {
       ? {}
       : {
           start: actions.startContainers.map(
-            ({ container: one, restartCount }) => `${one.name}#${restartCount}`,
+            ({ container: one, restartCount, replaces }) =>
+              `${one.name}#${restartCount}${replaces === undefined ? '' : ` for ${replaces}`}`,
           ),
         }),
     ...(actions.waiting.size === 0 ? {} : { waiting: [...actions.waiting.keys()] }),
@@ -119,6 +120,12 @@ const cases: readonly [string, Pod, PodRuntime, Record<string, unknown>][] = [
     pod({ containers: [main, other] }),
     runtime([sandbox()], [container(main, 'exited'), container(other, 'running')]),
     { start: ['main#1'] },
+  ],
+  [
+    'made, but the kubelet was killed before it could start it: no restart',
+    pod(),
+    runtime([sandbox()], [container(main, 'created')]),
+    { start: ['main#0 for main-0'] },
   ],
   [
     'ended well, restart always',
