@@ -74,6 +74,13 @@ export function isSidecar(container: Container): boolean {
   return container.restartPolicy === 'Always';
 }
 
+/** From here on a Pod is critical for the cluster or the node: the priority of the two classes `system-…-critical`. */
+export const criticalPriority = 2_000_000_000;
+
+export function isCriticalPriority(priority = 0): boolean {
+  return priority >= criticalPriority;
+}
+
 export interface ResourceAmounts {
   cpuMillicores: number;
   memoryBytes: number;

@@ -78,6 +78,7 @@ const reasonOfEvent: Readonly<Record<ClusterEvent['type'], QueueReason>> = {
   'node-removed': 'NodeDelete',
   'pod-assigned': 'AssignedPodAdd',
   'pod-updated': 'AssignedPodUpdate',
+  'pod-started': 'AssignedPodUpdate',
   'pod-gone': 'AssignedPodDelete',
   'claim-changed': 'PersistentVolumeClaimUpdate',
   'volume-changed': 'PersistentVolumeUpdate',

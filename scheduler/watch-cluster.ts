@@ -4,6 +4,7 @@ import { isPodTerminal } from '../api/pod-helpers.js';
 import type { Node, Pod } from '../api/generated/core-v1.js';
 import type { Informer } from '../client/types.js';
 import { toPodInfo } from './framework/pod-info.js';
+import { startupFacts, startupStage } from './framework/startup-load.js';
 import type { SchedulingQueue } from './queue.js';
 import type { ClusterSnapshot } from './snapshot.js';
 
@@ -66,6 +67,8 @@ function onAssigned({ snapshot, queue }: WatchClusterOptions, before: Pod | unde
   snapshot.putPod(toPodInfo(pod), pod.spec.nodeName ?? '');
   if (before === undefined) queue.onEvent({ type: 'pod-assigned', pod });
   else if (differs(before, pod)) queue.onEvent({ type: 'pod-updated', before, pod });
+  else if (startupStage(before) !== 'none' && startupStage(pod) === 'none')
+    queue.onEvent({ type: 'pod-started', pod });
 }
 
 function onWaiting({ queue }: WatchClusterOptions, before: Pod | undefined, pod: Pod): void {
@@ -107,5 +110,6 @@ function schedulingFacts(node: Node): string {
     unschedulable ?? false,
     taints ?? [],
     node.status.allocatable ?? {},
+    startupFacts(node),
   ]);
 }

@@ -1,8 +1,6 @@
 /** Which Pods a node keeps when it must let others go. Pure. */
 import type { Pod } from '../../api/generated/core-v1.js';
-
-/** From here on a Pod is critical for the cluster or the node (the two classes `system-…-critical`). */
-export const criticalPriority = 2_000_000_000;
+import { isCriticalPriority } from '../../api/pod-helpers.js';
 
 /** From a manifest on this node, or the shadow of one in the apiserver. */
 export function isStaticPod({ metadata: { annotations = {} } }: Pod): boolean {
@@ -14,5 +12,5 @@ export function isStaticPod({ metadata: { annotations = {} } }: Pod): boolean {
 
 /** Never evicted and always admitted: the node or the cluster would not work without it. */
 export function isCriticalPod(pod: Pod): boolean {
-  return isStaticPod(pod) || (pod.spec.priority ?? 0) >= criticalPriority;
+  return isStaticPod(pod) || isCriticalPriority(pod.spec.priority);
 }

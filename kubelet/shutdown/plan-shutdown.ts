@@ -1,6 +1,6 @@
 /** In which order and with how much time Pods end when their machine goes down. Pure. */
 import type { Pod } from '../../api/generated/core-v1.js';
-import { criticalPriority } from '../admission/pod-importance.js';
+import { criticalPriority } from '../../api/pod-helpers.js';
 import type { KubeletConfiguration } from '../config/kubelet-configuration.js';
 import type { ShutdownGracePeriod } from '../config/keys/node.js';
 

@@ -12,6 +12,8 @@ export type ClusterEvent =
   | { readonly type: 'pod-gone'; readonly pod: Pod }
   /** Labels or requests of a Pod on a node changed. */
   | { readonly type: 'pod-updated'; readonly before: Pod; readonly pod: Pod }
+  /** A Pod on a node is through its start, or no longer in the way of others: it was admitted, or became ready. */
+  | { readonly type: 'pod-started'; readonly pod: Pod }
   /** Made, changed or deleted. */
   | { readonly type: 'claim-changed'; readonly claim: PersistentVolumeClaim }
   | { readonly type: 'volume-changed'; readonly volume: PersistentVolume }

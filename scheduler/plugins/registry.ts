@@ -1,6 +1,7 @@
 /**
  * The plugins of the default profile, one line each, in the order in which they are asked. The weight is how much a
- * score counts and matters only for plugins that score; the numbers are those of Kubernetes' default profile.
+ * score counts and matters only for plugins that score; the numbers are those of Kubernetes' default profile, where the
+ * plugin is in it.
  */
 import type { PluginFactory, PluginHandle } from '../framework/extension-points.js';
 import type { EnabledPlugin } from '../framework/framework.js';
@@ -14,6 +15,7 @@ import { nodeResourcesFit } from './node-resources-fit.js';
 import { nodeUnschedulable } from './node-unschedulable.js';
 import { prioritySort } from './priority-sort.js';
 import { schedulingGates } from './scheduling-gates.js';
+import { startupIO } from './startup-io.js';
 import { taintToleration } from './taint-toleration.js';
 import { volumeBinding } from './volume-binding.js';
 import { volumeRestrictions } from './volume-restrictions.js';
@@ -31,6 +33,7 @@ export const defaultProfile: readonly { readonly create: PluginFactory; readonly
   { create: volumeRestrictions, weight: 0 },
   { create: volumeBinding, weight: 0 },
   { create: imageLocality, weight: 1 },
+  { create: startupIO, weight: 2 },
   { create: defaultBinder, weight: 0 },
 ];
 

@@ -16,7 +16,7 @@ import type { NodeInfo } from '../../scheduler/framework/node-info.js';
 import { toPodInfo } from '../../scheduler/framework/pod-info.js';
 import type { PodInfo } from '../../scheduler/framework/pod-info.js';
 import { deepFreeze } from '../support/deep-freeze.js';
-import { makeNode, makePod } from '../support/scheduling-objects.js';
+import { makeDevice, makeNode, makePod } from '../support/scheduling-objects.js';
 import { MemoryStorage } from '../support/memory-storage.js';
 import { makeClaim, makeClass, makeVolume } from '../support/storage-objects.js';
 import type { PersistentVolumeAccessMode } from '../../api/generated/core-v1.js';
@@ -210,6 +210,8 @@ function samplePods(): readonly PodInfo[] {
     makePod({ name: 'tolerant', spec: { tolerations: [{ operator: 'Exists' }] } }),
     makePod({ name: 'gated', spec: { schedulingGates: [{ name: 'example.com/wait' }] } }),
     makePod({ name: 'important', spec: { priority: 1000 } }),
+    makePod({ name: 'critical', spec: { priority: 2_000_001_000 } }),
+    makePod({ name: 'skipping', annotations: { 'startup.knarr.io/admission': 'skip' } }),
     makePod({ name: 'picky', spec: { nodeSelector: { gpu: 'yes' } } }),
     makePod({ name: 'named', spec: { nodeName: 'small' } }),
     ...['bound', 'alone', 'later', 'unbound', 'none'].map((claimName) =>
@@ -249,5 +251,12 @@ function sampleNodes(): readonly NodeInfo[] {
     { node: makeNode({ name: 'tainted', taints: [{ key: 'k', effect: 'NoSchedule' }] }), pods: [] },
     { node: makeNode({ name: 'shunned', taints: [{ key: 'k', effect: 'PreferNoSchedule' }] }), pods: [] },
     { node: makeNode({ name: 'stocked', images: { 'localhost/web:1': 500_000_000 } }), pods: [] },
+    { node: makeNode({ name: 'calm', startup: [makeDevice(8)] }), pods: [resident] },
+    {
+      node: makeNode({ name: 'busy', startup: [makeDevice(2, { saturation: 1, isSaturated: true })] }),
+      pods: Array.from({ length: 20 }, (_, index) =>
+        toPodInfo(deepFreeze(makePod({ name: `starting-${String(index)}` }))),
+      ),
+    },
   ].map(({ node, pods }) => toNodeInfo(deepFreeze(node), pods));
 }

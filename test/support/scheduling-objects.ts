@@ -1,6 +1,13 @@
 /** Pods and nodes for tests, with only what the test is about spelt out. */
 import { randomUUID } from 'node:crypto';
-import type { Node, Pod, PodSpec, PodStatus, Taint } from '../../api/generated/core-v1.js';
+import type { Node, NodeCondition, Pod, PodSpec, PodStatus, Taint } from '../../api/generated/core-v1.js';
+import type { OwnerReference } from '../../api/generated/meta-v1.js';
+import {
+  encodeDevicesAnnotation,
+  startupDevicesAnnotation,
+  startupSaturatedCondition,
+} from '../../api/startup-report.js';
+import type { DeviceSummary } from '../../api/startup-report.js';
 
 export interface PodOptions {
   readonly name: string;
@@ -11,10 +18,13 @@ export interface PodOptions {
   readonly hostPorts?: readonly number[];
   readonly spec?: Partial<PodSpec>;
   readonly status?: PodStatus;
+  readonly annotations?: Record<string, string>;
+  readonly ownerReferences?: OwnerReference[];
 }
 
 export function makePod(options: PodOptions): Pod {
   const { name, namespace = 'default', labels, requests, hostPorts = [] } = options;
+  const { annotations, ownerReferences } = options;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -25,6 +35,8 @@ export function makePod(options: PodOptions): Pod {
       resourceVersion: '1',
       creationTimestamp: '2026-01-01T00:00:00Z',
       ...(labels === undefined ? {} : { labels }),
+      ...(annotations === undefined ? {} : { annotations }),
+      ...(ownerReferences === undefined ? {} : { ownerReferences }),
     },
     spec: {
       containers: [
@@ -53,6 +65,8 @@ export interface NodeOptions {
   readonly allocatable?: Record<string, string>;
   /** Bytes by image name. */
   readonly images?: Readonly<Record<string, number>>;
+  /** What the node tells of its starts; default: nothing. */
+  readonly startup?: readonly DeviceSummary[];
 }
 
 export function makeNode(options: NodeOptions): Node {
@@ -65,6 +79,9 @@ export function makeNode(options: NodeOptions): Node {
       resourceVersion: '1',
       creationTimestamp: '2026-01-01T00:00:00Z',
       labels: options.labels ?? {},
+      ...(options.startup === undefined
+        ? {}
+        : { annotations: { [startupDevicesAnnotation]: encodeDevicesAnnotation(options.startup) } }),
     },
     spec: {
       ...(options.taints === undefined ? {} : { taints: options.taints }),
@@ -77,7 +94,18 @@ export function makeNode(options: NodeOptions): Node {
         pods: '110',
         'ephemeral-storage': '10Gi',
       },
+      ...(options.startup === undefined ? {} : { conditions: [saturatedCondition(options.startup)] }),
       images: Object.entries(options.images ?? {}).map(([name, sizeBytes]) => ({ names: [name], sizeBytes })),
     },
   };
+}
+
+function saturatedCondition(devices: readonly DeviceSummary[]): NodeCondition {
+  const isSaturated = devices.some((device) => device.isSaturated);
+  return { type: startupSaturatedCondition, status: isSaturated ? 'True' : 'False' };
+}
+
+/** A device as a node tells of it, with `limit` slots. */
+export function makeDevice(limit: number, device: Partial<DeviceSummary> = {}): DeviceSummary {
+  return { key: '8:0', limit, held: 0, queued: 0, saturation: 0, isSaturated: false, ...device };
 }

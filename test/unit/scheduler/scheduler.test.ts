@@ -6,7 +6,7 @@ import { silentLogger } from '../../../common/log.js';
 import { nodes, pods } from '../../../api/resources.js';
 import { findCondition } from '../../../api/pod-helpers.js';
 import { StatusError } from '../../../api/status-error.js';
-import type { Pod } from '../../../api/generated/core-v1.js';
+import type { Pod, PodStatus } from '../../../api/generated/core-v1.js';
 import { createInformerFactory } from '../../../client/informer.js';
 import { createMemoryClient } from '../../../client/memory-client.js';
 import type { ApiClient, EventRecorder } from '../../../client/types.js';
@@ -16,9 +16,14 @@ import { noMetrics } from '../../../scheduler/metrics.js';
 import type { AttemptResult } from '../../../scheduler/metrics.js';
 import { createPlugins } from '../../../scheduler/plugins/registry.js';
 import { Scheduler } from '../../../scheduler/scheduler.js';
-import { makeNode, makePod } from '../../support/scheduling-objects.js';
+import { makeDevice, makeNode, makePod } from '../../support/scheduling-objects.js';
 import type { NodeOptions, PodOptions } from '../../support/scheduling-objects.js';
 import { until } from '../../support/until.js';
+
+const waitingForSlot: PodStatus = {
+  phase: 'Pending',
+  conditions: [{ type: 'StartupAdmitted', status: 'False', reason: 'WaitingForSlot' }],
+};
 
 type MakePlugins = (handle: PluginHandle) => readonly EnabledPlugin[];
 
@@ -247,4 +252,38 @@ await t.test('a hundred pods are bound within a second or so', async (t) => {
     return list.every((pod: Pod) => pod.spec.nodeName !== undefined) ? list : undefined;
   });
   t.equal(all.length, 100);
+});
+
+await t.test('a saturated node takes the next pod when one of those before it was admitted', async (t) => {
+  const world = setUp(t);
+  const starting = (name: string) => ({ name, spec: { nodeName: 'n1' }, status: waitingForSlot });
+  for (let index = 0; index < 16; index++) await world.addPod(starting(`before-${index}`));
+  await world.addNode({ name: 'n1', startup: [makeDevice(2, { saturation: 1, isSaturated: true })] });
+  await world.addPod({ name: 'next' });
+  const refusal = await world.refused('next');
+  t.equal(
+    refusal.message,
+    '0/1 nodes are available: 1 node(s) had enough Pods waiting to start on a saturated disk.',
+  );
+  const admitted = await world.get('before-3');
+  admitted.status.conditions = [{ type: 'StartupAdmitted', status: 'True', reason: 'Admitted' }];
+  await world.client.resource(pods).updateStatus(admitted);
+  t.equal(await world.scheduled('next'), 'n1');
+  await world.addPod({ name: 'one-more' });
+  await world.refused('one-more');
+});
+
+await t.test('a node that is not saturated any more takes all that wait', async (t) => {
+  const world = setUp(t);
+  for (let index = 0; index < 16; index++)
+    await world.addPod({ name: `before-${index}`, spec: { nodeName: 'n1' } });
+  const node = await world.addNode({
+    name: 'n1',
+    startup: [makeDevice(2, { saturation: 1, isSaturated: true })],
+  });
+  await world.addPod({ name: 'next' });
+  await world.refused('next');
+  node.status.conditions = [{ type: 'StartupSaturated', status: 'False' }];
+  await world.client.resource(nodes).updateStatus(node);
+  t.equal(await world.scheduled('next'), 'n1');
 });
