@@ -446,3 +446,46 @@ await t.test('deletecollection takes what is selected', async (t) => {
 await t.test('no handler failed', async (t) => {
   t.strictSame(fixture.errors, []);
 });
+
+await t.test('what a pod says of its start can be read, or is refused by its name', async (t) => {
+  const hinted = (name: string, annotations: Readonly<Record<string, string>>): object => ({
+    metadata: { name, annotations },
+    spec: { containers },
+  });
+  const bad = { 'startup.knarr.io/after': 'db', 'startup.knarr.io/affter': 'pod/db', other: 'x' };
+  const refused = await request('POST', `${core}/pods`, hinted('hints', bad));
+  t.equal(refused.status, 422);
+  t.match(refused.json, {
+    reason: 'Invalid',
+    message:
+      /^Pod "hints" is invalid: \[?metadata\.annotations\[startup\.knarr\.io\/after\]: Invalid value: "db"/,
+    details: {
+      causes: [
+        { reason: 'FieldValueInvalid', field: 'metadata.annotations[startup.knarr.io/after]' },
+        { reason: 'FieldValueInvalid', field: 'metadata.annotations[startup.knarr.io/affter]' },
+      ],
+    },
+  });
+  const good = { 'startup.knarr.io/after': 'pod/db', 'startup.knarr.io/expected-bytes': '64Mi' };
+  t.equal((await request('POST', `${core}/pods`, hinted('hints', good))).status, 201);
+  const patch = (value: string): object => ({
+    metadata: { annotations: { 'startup.knarr.io/slot-timeout': value } },
+  });
+  const changed = await request('PATCH', `${core}/pods/hints`, patch('soon'), merge);
+  t.equal(changed.status, 422);
+  t.match(changed.json, { message: /slot-timeout\]: Invalid value: "soon": "soon" is not a duration/ });
+  t.equal((await request('PATCH', `${core}/pods/hints`, patch('90s'), merge)).status, 200);
+});
+
+await t.test('a template with hints that will be refused is warned of', async (t) => {
+  const { spec } = deployment('warned') as {
+    spec: { template: { metadata: { annotations?: Record<string, string> } } };
+  };
+  spec.template.metadata.annotations = { 'startup.knarr.io/spare-for': 'ever' };
+  const answer = await request('POST', `${apps}/deployments`, { metadata: { name: 'warned' }, spec });
+  t.equal(answer.status, 201);
+  t.match(
+    answer.headers['warning'],
+    /spec\.template\.metadata\.annotations\[startup\.knarr\.io\/spare-for\]: .* is not a duration.*; pods with it are refused/,
+  );
+});

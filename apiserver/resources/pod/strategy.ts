@@ -6,6 +6,7 @@ import type { Strategy } from '../strategy.js';
 import { setPodDefaults } from './defaults.js';
 import { ephemeralContainerRules } from './ephemeral-containers.js';
 import { resizeRules } from './resize.js';
+import { validateStartupHints } from './startup-hints.js';
 import { validatePodSpec, validatePodUpdate } from './validation.js';
 import { podWarnings } from './warnings.js';
 
@@ -34,10 +35,14 @@ export const podStrategy: Strategy<Pod> = {
     validatePodSpec(pod.spec, 'spec', violations);
   },
   validateCreate(pod, violations) {
+    validateStartupHints(pod, undefined, violations);
     if ((pod.spec.ephemeralContainers ?? []).length > 0)
       violations.forbidden('spec.ephemeralContainers', 'cannot be set on create');
   },
-  validateUpdate: validatePodUpdate,
+  validateUpdate(pod, before, violations) {
+    validatePodUpdate(pod, before, violations);
+    validateStartupHints(pod, before, violations);
+  },
   /** Nothing runs for a Pod that has no node or has ended: it goes at once. */
   gracePeriodSeconds(pod, requestedSeconds) {
     if ((pod.spec.nodeName ?? '') === '') return 0;

@@ -1,6 +1,7 @@
 /** What a user is told of a pod, or of a template of pods, that is accepted all the same: in the words of Kubernetes. Pure. */
 import type { Container, ContainerPort, NodeSelectorTerm, PodSpec } from '../../../api/generated/core-v1.js';
 import { nodeLabelWarnings, nodeTermWarnings } from '../node/deprecated-labels.js';
+import { startupHintWarnings } from './startup-hints.js';
 
 /** A Pod or a PodTemplateSpec. */
 interface PodLike {
@@ -42,6 +43,7 @@ export function podWarnings({ metadata, spec }: PodLike, path = ''): readonly st
     ...Object.entries(deprecatedAnnotations)
       .filter(([key]) => Object.hasOwn(annotations, key))
       .map(([key, message]) => `${at(`metadata.annotations[${key}]`)}: ${message}`),
+    ...(path === '' ? [] : startupHintWarnings(annotations, at('metadata.annotations'))),
     ...volumeWarnings(spec, at('spec.volumes')),
     ...listWarnings(spec, at('spec')),
     ...fractions(spec.overhead, at('spec.overhead')),
