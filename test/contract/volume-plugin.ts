@@ -49,7 +49,7 @@ export class VolumeRig {
   }
 }
 
-const noObjects: ObjectLookup = {
+export const noObjects: ObjectLookup = {
   configMap: async () => undefined,
   secret: async () => undefined,
   token: async () => 'token',

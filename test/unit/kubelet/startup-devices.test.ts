@@ -1,62 +1,19 @@
 /** From paths to the devices that carry them, over mount tables of real machines. */
 import t from 'tap';
-import { createDeviceFinder } from '../../../kubelet/startup/devices/device-finder.js';
-import type { StartupBackend } from '../../../kubelet/startup/devices/backing-device.js';
-import type {
-  BlockDeviceFacts,
-  MachineView,
-  PathFacts,
-} from '../../../kubelet/startup/devices/machine-view.js';
-import { deviceText } from '../../../kubelet/startup/devices/machine-view.js';
 import { ManualClock } from '../../../common/clock.js';
 import { silentLogger } from '../../../common/log.js';
 import type { Logger } from '../../../common/log.js';
+import type { StartupBackend } from '../../../kubelet/startup/devices/backing-device.js';
+import { createDeviceFinder } from '../../../kubelet/startup/devices/device-finder.js';
+import { deviceText } from '../../../kubelet/startup/devices/machine-view.js';
+import { TableMachine } from '../../support/table-machine.js';
+import type { MachineTables } from '../../support/table-machine.js';
 
-interface Tables {
-  readonly mountinfo: readonly string[];
-  /** By `major:minor`; `disk`, `members` and `backingFile` as in sysfs. */
-  readonly blocks?: Readonly<Record<string, Partial<BlockDeviceFacts> & { readonly name: string }>>;
-  /** Links (a text) and block devices (`{ device }`) by path. */
-  readonly paths?: Readonly<Record<string, string | { readonly device: string }>>;
-  /** Begin with one of these: are there; all others below `/` as well when absent. */
-  readonly missing?: readonly string[];
-  readonly btrfs?: readonly (readonly string[])[];
-}
-
-class TableMachine implements MachineView {
-  tables: Tables;
-  readonly looked: string[] = [];
-  reads = 0;
-
-  constructor(tables: Tables) {
-    this.tables = tables;
-  }
-
-  async mountinfo(): Promise<string> {
-    this.reads++;
-    return `${this.tables.mountinfo.join('\n')}\n`;
-  }
-
-  async look(path: string): Promise<PathFacts | undefined> {
-    this.looked.push(path);
-    if (this.tables.missing?.some((one) => path === one || path.startsWith(`${one}/`)) === true)
-      return undefined;
-    const known = this.tables.paths?.[path];
-    if (known === undefined) return { kind: 'other' };
-    return typeof known === 'string' ? { kind: 'link', target: known } : { kind: 'block', ...known };
-  }
-
-  async blockDevice(device: string): Promise<BlockDeviceFacts | undefined> {
-    const facts = this.tables.blocks?.[device];
-    return facts && { disk: undefined, members: [], backingFile: undefined, ...facts };
-  }
-
-  async btrfsMembers(device: string): Promise<readonly string[]> {
-    return this.tables.btrfs?.find((members) => members.includes(device)) ?? [];
-  }
-}
-
-function finderOf(tables: Tables, backends: readonly StartupBackend[] = [], log: Logger = silentLogger) {
+function finderOf(
+  tables: MachineTables,
+  backends: readonly StartupBackend[] = [],
+  log: Logger = silentLogger,
+) {
   const machine = new TableMachine(tables);
   const clock = new ManualClock();
   return { machine, clock, finder: createDeviceFinder({ machine, backends, clock, log }) };
@@ -70,7 +27,7 @@ const system = [
   '35 22 0:29 / /sys/fs/cgroup rw,nosuid,nodev,noexec,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate',
 ];
 
-const azure: Tables = {
+const azure: MachineTables = {
   mountinfo: [
     ...system,
     '28 1 8:1 / / rw,relatime shared:1 - ext4 /dev/root rw,discard,errors=remount-ro',
@@ -97,7 +54,7 @@ const azure: Tables = {
   missing: ['/var/lib/kubelet/pods/b2', '/mnt/fast/none'],
 };
 
-const layered: Tables = {
+const layered: MachineTables = {
   mountinfo: [
     ...system,
     '28 1 252:0 / / rw,relatime shared:1 - ext4 /dev/mapper/ubuntu--vg-ubuntu--lv rw',
@@ -150,7 +107,7 @@ const layered: Tables = {
   btrfs: [['259:1', '259:3']],
 };
 
-const network: Tables = {
+const network: MachineTables = {
   mountinfo: [
     ...system,
     '28 1 8:1 / / rw - ext4 /dev/sda1 rw',
@@ -166,7 +123,7 @@ const network: Tables = {
 const overlay = (id: string, path: string, options: string, parent = '28'): string =>
   `${id} ${parent} 0:80 / ${path} rw,relatime - overlay overlay rw,${options}`;
 
-const containerd: Tables = {
+const containerd: MachineTables = {
   mountinfo: [
     ...system,
     '28 1 8:1 / / rw - ext4 /dev/sda1 rw',
@@ -193,7 +150,7 @@ const containerd: Tables = {
 };
 
 /** The node of a cluster in Docker: its root is an overlay whose folders are the host's. */
-const kind: Tables = {
+const kind: MachineTables = {
   mountinfo: [
     '28 1 0:56 / / rw,relatime - overlay overlay rw,lowerdir=/d/l/A:/d/l/B,upperdir=/d/overlay2/7f/diff,workdir=/d/overlay2/7f/work',
     '30 28 0:59 / /proc rw - proc proc rw',
@@ -204,7 +161,7 @@ const kind: Tables = {
   missing: ['/d'],
 };
 
-const cases: readonly (readonly [name: string, tables: Tables, path: string, expected: string])[] = [
+const cases: readonly (readonly [name: string, tables: MachineTables, path: string, expected: string])[] = [
   ['partition of a disk', azure, '/var/log/pods', '8:0 via 8:1 8:0'],
   ['temporary disk', azure, '/mnt/scratch', '8:16 via 8:17 8:16'],
   [
