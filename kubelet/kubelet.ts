@@ -6,7 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
-import type { Node } from '../api/generated/core-v1.js';
+import type { Node, Service } from '../api/generated/core-v1.js';
 import { nodes, pods, services } from '../api/resources.js';
 import type { ApiClient, EventRecorder, Informer, InformerFactory } from '../client/types.js';
 import { isAborted } from '../client/is-aborted.js';
@@ -48,7 +48,12 @@ import { RuntimeState } from './runtime-state/runtime-state.js';
 import { startKubeletServer } from './server/kubelet-server.js';
 import { PodLookup } from './server/pod-lookup.js';
 import { TokenManager } from './service-accounts/token-manager.js';
+import { createGate, offGate } from './startup/create-gate.js';
+import type { KubeletGate, StartupMachine } from './startup/create-gate.js';
 import type { StartupGate } from './startup/gate.js';
+import { NodeReport } from './startup/node-report.js';
+import { watchCalls } from './startup/runtime-calls.js';
+import type { RuntimeCalls } from './startup/runtime-calls.js';
 import { StatsCollector } from './stats/collect-stats.js';
 import { StatusManager } from './status/status-manager.js';
 import { readTerminationMessage } from './status/termination-message.js';
@@ -78,7 +83,10 @@ export interface KubeletParts {
   readonly runtime: ContainerRuntime;
   readonly cgroups: CgroupManager;
   readonly mounter: Mounter;
-  readonly gate: StartupGate;
+  /** Another gate than that of the configuration: for tests. */
+  readonly gate?: StartupGate;
+  /** What the gate asks of the machine; the machine itself when absent. */
+  readonly startup?: StartupMachine;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Registry;
@@ -100,7 +108,8 @@ export async function runKubelet(
   onServing?: (port: number) => void,
 ): Promise<void> {
   const kubeletMetrics = createKubeletMetrics(given.metrics, settings.nodeName);
-  const parts = { ...given, runtime: kubeletMetrics.observe(given.runtime) };
+  const calls = watchCalls(given.runtime, given.clock);
+  const parts = { ...given, runtime: kubeletMetrics.observe(calls.runtime) };
   const { client, informers, runtime, clock, log } = parts;
   await mkdir(settings.rootDir, { recursive: true });
   const machine = await readMachineFacts(settings.rootDir);
@@ -112,8 +121,9 @@ export async function runKubelet(
   setMaxListeners(0, running);
   const podInformer = informers.informer(pods, { fieldSelector: `spec.nodeName=${settings.nodeName}` });
   const nodeInformer = informers.informer(nodes, { fieldSelector: `metadata.name=${settings.nodeName}` });
+  const serviceInformer = informers.informer(services);
   const knownServices = new KnownServices({
-    informer: informers.informer(services),
+    informer: serviceInformer,
     path: join(settings.rootDir, 'known-services.json'),
     clock,
     log,
@@ -140,10 +150,16 @@ export async function runKubelet(
   const assembled = assemble(
     settings,
     parts,
-    { machine, version, knownServices, mirrors, nodeInformer, admit, kubeletMetrics },
+    {
+      ...{ machine, version, knownServices, mirrors, nodeInformer, serviceInformer, admit, kubeletMetrics },
+      calls,
+      onStartupLook: () => {
+        nodeReport.changed();
+      },
+    },
     running,
   );
-  const { podServices, workers } = assembled;
+  const { podServices, workers, startup } = assembled;
   const server = await startKubeletServer({
     ...settings.certificates,
     configuration: settings.configuration,
@@ -162,6 +178,7 @@ export async function runKubelet(
       clock,
     }),
     kubeletMetrics,
+    startup: (withHistory) => startup.report(withHistory),
     metrics: parts.metrics,
     log,
   });
@@ -178,6 +195,7 @@ export async function runKubelet(
     configuration: settings.configuration,
     network: settings.network,
     pressures: () => care.eviction.pressures(),
+    startup: () => startup.report(false),
     shuttingDown: () => state.shuttingDown,
     clock,
     log,
@@ -194,6 +212,15 @@ export async function runKubelet(
     },
   });
   state.care = care;
+  const nodeReport = new NodeReport({
+    ...settings,
+    ...parts,
+    node: () => nodeInformer.get(settings.nodeName),
+    devices: startup.engine === undefined ? undefined : () => startup.report(false).devices,
+    onChange: () => {
+      agent.lookAgain();
+    },
+  });
   const shutDown = async (): Promise<void> => {
     const periods = shutdownPeriods(settings.configuration);
     if (periods.length === 0 || (await parts.isMachineGoingDown?.()) !== true) return;
@@ -211,6 +238,7 @@ export async function runKubelet(
   await prepareCgroups(settings.configuration, machine, parts.cgroups);
   // What runs already is known before the first Pod is looked at, or it would be started twice.
   await relistUntilDone(podServices.runtimeState, parts, running);
+  startup.engine?.expect(podServices.runtimeState.knownPods().map(({ uid }) => uid));
   const sources = new PodSources({
     informer: podInformer,
     sink: workers,
@@ -230,6 +258,8 @@ export async function runKubelet(
     knownServices.run(running),
     followSources(sources, workers, parts, running),
     care.run(running),
+    nodeReport.run(running),
+    ...(startup.engine === undefined ? [] : [startup.engine.run(running)]),
   ];
   try {
     await Promise.all(tasks);
@@ -276,22 +306,27 @@ interface AssemblyParts {
   readonly knownServices: KnownServices;
   readonly mirrors: MirrorPods;
   readonly nodeInformer: Informer<Node>;
+  readonly serviceInformer: Informer<Service>;
   readonly admit: Admission;
   readonly kubeletMetrics: KubeletMetrics;
+  readonly calls: RuntimeCalls;
+  readonly onStartupLook: () => void;
 }
 
 interface Assembled {
   readonly podServices: PodServices;
   readonly workers: PodWorkers;
+  readonly startup: KubeletGate;
 }
 
 function assemble(
   settings: KubeletSettings,
   parts: KubeletParts,
-  { machine, version, knownServices, mirrors, nodeInformer, admit, kubeletMetrics }: AssemblyParts,
+  given: AssemblyParts,
   signal: AbortSignal,
 ): Assembled {
-  const { client, runtime, recorder, clock, log, cgroups, gate, mounter } = parts;
+  const { machine, version, knownServices, mirrors, nodeInformer, admit, kubeletMetrics } = given;
+  const { client, runtime, recorder, clock, log, cgroups, mounter } = parts;
   const { nodeName, nodeIp, rootDir, configuration } = settings;
   const folders = new PodFolders({ rootDir, podLogsDir: configuration.podLogsDir });
   const runtimeState = new RuntimeState({
@@ -348,6 +383,24 @@ function assemble(
     }),
   });
   const podClient = client.resource(pods);
+  const statuses = new StatusManager({
+    pods: podClient,
+    mirrorUid: (pod) => mirrors.uidOf(pod),
+    clock,
+    log,
+    signal,
+  });
+  const startup =
+    parts.gate === undefined
+      ? createGate({
+          ...parts,
+          ...{ nodeName, configuration, volumes, folders, signal, calls: given.calls },
+          machine: parts.startup,
+          pods: () => (link.workers?.pods() ?? []).map((pod) => ({ ...pod, status: statuses.current(pod) })),
+          service: (namespace, name) => given.serviceInformer.get(`${namespace}/${name}`),
+          onLook: given.onStartupLook,
+        })
+      : offGate(nodeName, clock, parts.gate);
   const podServices: PodServices = {
     node: {
       name: nodeName,
@@ -376,15 +429,9 @@ function assemble(
     dns: { servers: configuration.clusterDNS, domain: configuration.clusterDomain },
     probes,
     metrics: kubeletMetrics,
-    statuses: new StatusManager({
-      pods: podClient,
-      mirrorUid: (pod) => mirrors.uidOf(pod),
-      clock,
-      log,
-      signal,
-    }),
+    statuses,
     checkpoints: new PodCheckpoints({ folder: join(rootDir, 'pod-checkpoints'), clock, log }),
-    gate,
+    gate: startup.gate,
     recorder,
     pods: podClient,
     clock,
@@ -393,7 +440,7 @@ function assemble(
   };
   const workers = new PodWorkers(podServices, signal);
   link.workers = workers;
-  return { podServices, workers };
+  return { podServices, workers, startup };
 }
 
 /** Undefined when the signal aborted first. */

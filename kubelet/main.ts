@@ -14,7 +14,6 @@ import type { KubeletFlags } from './flags.js';
 import { checkMachine } from './config/check-machine.js';
 import { runKubelet } from './kubelet.js';
 import { isMachineGoingDown } from './shutdown/system-state.js';
-import { openGate } from './startup/gate.js';
 import { systemMounter } from './volumes/mounter.js';
 
 async function run(flags: KubeletFlags, { log, signal, metrics }: ComponentContext): Promise<void> {
@@ -55,7 +54,6 @@ async function run(flags: KubeletFlags, { log, signal, metrics }: ComponentConte
       runtime,
       cgroups,
       mounter: systemMounter,
-      gate: openGate,
       clock: systemClock,
       log,
       metrics,

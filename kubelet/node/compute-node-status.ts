@@ -1,6 +1,8 @@
 /** A Node's status from what the machine and the runtime say. Pure. */
 import type { ContainerImage, NodeCondition, NodeStatus } from '../../api/generated/core-v1.js';
 import { findCondition } from '../../api/pod-helpers.js';
+import { startupSaturatedCondition } from '../../api/startup-report.js';
+import type { StartupReport } from '../../api/startup-report.js';
 import type { RuntimeCondition, RuntimeFeatures, RuntimeImage, RuntimeVersion } from '../cri/runtime.js';
 import type { Pressure } from '../eviction/signals.js';
 import type { MachineFacts } from './machine-facts.js';
@@ -14,6 +16,7 @@ export interface NodeStatusInput extends CapacityInput {
   readonly port: number;
   /** Those that hold now. */
   readonly pressures: readonly Pressure[];
+  readonly startup: Pick<StartupReport, 'mode' | 'devices'>;
   readonly version: RuntimeVersion;
   /** Why containers cannot be run; undefined: the node is ready. */
   readonly problem: string | undefined;
@@ -79,6 +82,7 @@ function computeConditions(input: NodeStatusInput): NodeCondition[] {
     isShort('PIDPressure')
       ? truth('PIDPressure', 'KubeletHasInsufficientPID', 'kubelet has insufficient PID available')
       : falsehood('PIDPressure', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
+    startupVerdict(input.startup),
     problem === undefined
       ? truth('Ready', 'KubeletReady', 'kubelet is posting ready status')
       : falsehood('Ready', 'KubeletNotReady', problem),
@@ -92,6 +96,19 @@ function computeConditions(input: NodeStatusInput): NodeCondition[] {
       lastTransitionTime: same ? (before.lastTransitionTime ?? input.now) : input.now,
     };
   });
+}
+
+function startupVerdict({ mode, devices }: NodeStatusInput['startup']): ReturnType<typeof truth> {
+  if (mode === 'Off')
+    return falsehood(startupSaturatedCondition, 'StartupGateIsOff', 'starts of pods are not held back');
+  const saturated = devices.filter(({ isSaturated }) => isSaturated).map(({ about }) => about);
+  return saturated.length === 0
+    ? falsehood(startupSaturatedCondition, 'StartupHasRoom', 'pods that start do not saturate a device')
+    : truth(
+        startupSaturatedCondition,
+        'StartupSaturatesDevice',
+        `pods that start saturate ${saturated.join(', ')}`,
+      );
 }
 
 function truth(type: string, reason: string, message: string): NodeCondition {

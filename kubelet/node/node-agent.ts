@@ -8,6 +8,7 @@
  */
 import type { Node, NodeStatus } from '../../api/generated/core-v1.js';
 import { nodes } from '../../api/resources.js';
+import type { StartupReport } from '../../api/startup-report.js';
 import { isStatusError } from '../../api/status-error.js';
 import type { ApiClient, Informer, ResourceClient } from '../../client/types.js';
 import { backoffDelayMs } from '../../common/backoff.js';
@@ -38,6 +39,7 @@ export interface NodeAgentOptions {
   readonly configuration: KubeletConfiguration;
   /** The kinds of pressure that the node is under now. */
   readonly pressures: () => readonly Pressure[];
+  readonly startup: () => StartupReport;
   /** The machine is going down. */
   readonly shuttingDown: () => boolean;
   readonly network: NetworkConfigOptions;
@@ -203,7 +205,7 @@ export class NodeAgent {
   }
 
   async #compute(withImages = false): Promise<{ status: NodeStatus; ready: boolean }> {
-    const { runtime, clock, configuration, pressures, shuttingDown } = this.#options;
+    const { runtime, clock, configuration, pressures, startup, shuttingDown } = this.#options;
     const conditions = await this.#askRuntime();
     const problem = shuttingDown() ? 'node is shutting down' : problemOf(conditions);
     if (withImages && problem === undefined)
@@ -212,6 +214,7 @@ export class NodeAgent {
       ...this.#options,
       maxImages: configuration.nodeStatusMaxImages,
       pressures: pressures(),
+      startup: startup(),
       problem,
       images: this.#images,
       features: this.#features,

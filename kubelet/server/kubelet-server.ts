@@ -10,6 +10,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
+import { encodeStartupReport } from '../../api/startup-report.js';
+import type { StartupReport } from '../../api/startup-report.js';
 import { UsageError } from '../../common/component.js';
 import type { Logger } from '../../common/log.js';
 import { encodeConfiguration } from '../config/decode-configuration.js';
@@ -30,6 +32,7 @@ export interface KubeletServerOptions extends MeasurementSources {
   readonly clientCa: string;
   readonly lookup: PodLookup;
   readonly runtime: ContainerRuntime;
+  readonly startup: (withHistory: boolean) => StartupReport;
 }
 
 export interface KubeletServer {
@@ -122,6 +125,7 @@ const routes = [
   'pods',
   'portForward',
   'runningpods',
+  'startup',
 ];
 
 /** The part of a path that says what is asked for, from a bounded set: it is the label of a metric. */
@@ -162,6 +166,12 @@ async function respond(
       const configuration = { kubeletconfig: encodeConfiguration(options.configuration) };
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify(configuration));
+      return;
+    }
+    case 'startup': {
+      const report = options.startup(url.searchParams.get('history') === 'true');
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(encodeStartupReport(report)));
       return;
     }
     case 'metrics':

@@ -46,6 +46,8 @@ export interface StartupPermit {
 export interface StartupGate {
   /** One permit a Pod at a time. */
   enter(request: StartRequest): StartupPermit;
+  /** A Pod that the runtime had something of when the kubelet began was looked at, or is no longer wanted. */
+  seen(uid: string): void;
 }
 
 /** Lets everybody start at once: mode Off. */
@@ -56,4 +58,5 @@ export const openGate: StartupGate = {
     observe: () => undefined,
     release: () => undefined,
   }),
+  seen: () => undefined,
 };

@@ -36,6 +36,13 @@ export class StartupTurn {
   mayStart(pod: Pod, runtime: PodRuntime, actions: PodActions): boolean {
     const isFirstLook = this.#isFirstLook;
     this.#isFirstLook = false;
+    const mayStart = this.#mayStart(pod, runtime, actions, isFirstLook);
+    if (!isFirstLook) return mayStart;
+    this.#gate.seen(pod.metadata.uid);
+    return this.#permit?.isAdmitted ?? mayStart;
+  }
+
+  #mayStart(pod: Pod, runtime: PodRuntime, actions: PodActions, isFirstLook: boolean): boolean {
     if (actions.stopContainers.some(({ reason }) => reason === 'LivenessProbe' || reason === 'StartupProbe'))
       this.#wasKilled = true;
     if (actions.finished) return true;
@@ -44,7 +51,9 @@ export class StartupTurn {
     if (this.#wasAdmitted && this.#hasEnded(starts, runtime)) this.fail();
     const underWaySinceMs = isFirstLook ? halfStartedSince(pod, runtime) : undefined;
     if (!startsSomething && underWaySinceMs === undefined) return true;
-    this.#permit ??= this.#gate.enter({ pod, underWaySinceMs, onChange: this.#onChange });
+    if (this.#permit === undefined)
+      this.#permit = this.#gate.enter({ pod, underWaySinceMs, onChange: this.#onChange });
+    else if (!this.#wasAdmitted) this.#permit.observe(pod, undefined);
     if (this.#permit.isAdmitted && !this.#wasAdmitted) {
       this.#endedBefore = endedContainers(runtime);
       this.#wasKilled = false;

@@ -331,6 +331,7 @@ export class PodWorker {
   async #terminate(signal: AbortSignal): Promise<void> {
     const { statuses, checkpoints, log, pods, clock } = this.#services;
     this.#turn.release('abandoned');
+    this.#services.gate.seen(this.#pod.metadata.uid);
     if (this.#vanished) checkpoints.remove(this.#pod.metadata.uid);
     else checkpoints.save({ ...this.#pod, status: statuses.current(this.#pod) });
     await terminatePod(this.#services, this.#pod, {

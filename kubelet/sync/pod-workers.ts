@@ -127,6 +127,7 @@ export class PodWorkers {
   async #endOrphan(known: KnownPod): Promise<void> {
     const { runtime, runtimeState, volumes, cgroups, folders, log } = this.#services;
     const { uid, namespace, name } = known;
+    this.#services.gate.seen(uid);
     log.info('removing a pod that is no longer wanted', { pod: `${namespace}/${name}`, uid });
     try {
       const state = await runtimeState.inspect(known, this.#signal);

@@ -20,7 +20,9 @@ import type { ContainerRuntime } from '../../kubelet/cri/runtime.js';
 import type { Measurer } from '../../kubelet/eviction/measure.js';
 import { runKubelet } from '../../kubelet/kubelet.js';
 import type { KubeletParts } from '../../kubelet/kubelet.js';
+import type { StartupMachine } from '../../kubelet/startup/create-gate.js';
 import { openGate } from '../../kubelet/startup/gate.js';
+import type { StartupGate } from '../../kubelet/startup/gate.js';
 import { mountOf } from '../../kubelet/volumes/mount-table.js';
 import type { MountEntry } from '../../kubelet/volumes/mount-table.js';
 import type { Mounter, MountRequest } from '../../kubelet/volumes/mounter.js';
@@ -37,7 +39,9 @@ export interface TestKubeletOptions {
   readonly folder?: string;
   readonly cgroups?: CgroupManager;
   readonly mounter?: Mounter;
-  readonly gate?: KubeletParts['gate'];
+  /** All start at once when neither is given. */
+  readonly gate?: StartupGate;
+  readonly startup?: StartupMachine;
   readonly logLevel?: LogLevel;
   /** Keys of KubeletConfiguration as in a file. */
   readonly configuration?: Readonly<Record<string, unknown>>;
@@ -155,7 +159,9 @@ export class TestNode {
       runtime: this.#options.runtime,
       cgroups: this.#options.cgroups ?? noCgroups,
       mounter: this.mounter,
-      gate: this.#options.gate ?? openGate,
+      ...(this.#options.startup === undefined
+        ? { gate: this.#options.gate ?? openGate }
+        : { startup: this.#options.startup }),
       clock: systemClock,
       log,
       metrics: new Registry(),
