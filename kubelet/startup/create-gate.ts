@@ -20,7 +20,7 @@ import { openGate } from './gate.js';
 import type { StartupGate } from './gate.js';
 import { createProgressReader } from './pressure/progress-reader.js';
 import type { ProgressReader } from './pressure/progress-reader.js';
-import { createSampler, systemTexts } from './pressure/sampler.js';
+import { createSampler, machineTexts } from './pressure/sampler.js';
 import type { Sampler } from './pressure/sampler.js';
 import type { RuntimeCalls } from './runtime-calls.js';
 import { createStartSurroundings } from './start-surroundings.js';
@@ -36,7 +36,7 @@ export interface StartupMachine {
 
 export interface GateOptions {
   readonly nodeName: string;
-  readonly configuration: Pick<KubeletConfiguration, 'startupIO'>;
+  readonly configuration: Pick<KubeletConfiguration, 'startupIO' | 'cgroupRoot'>;
   /** This machine when absent. */
   readonly machine: StartupMachine | undefined;
   readonly client: ApiClient;
@@ -81,7 +81,7 @@ export function createGate(options: GateOptions): KubeletGate {
     surroundings: createStartSurroundings({ ...options, devices }),
     others: new ClusterReadiness(options),
     sampler,
-    bytesOf: (pod) => progress.bytesOf(cgroups.pathOf(pod)),
+    bytesOf: (pod, devices) => progress.bytesOf(cgroups.pathOf(pod), devices),
     slowestCallMs: () => options.calls.slowestMs(),
     metrics: startupMetrics,
   });
@@ -109,10 +109,11 @@ function machineOf({
   log,
 }: GateOptions): StartupMachine {
   const { backends } = configuration.startupIO;
+  const podCgroups = cgroups.version === 2 ? [`/sys/fs/cgroup${configuration.cgroupRoot}`] : [];
   const finder = createDeviceFinder({ machine: systemMachine, backends, clock, log });
   return {
     devices: createPodDevices({ finder, runtime, volumes, folders, log }),
-    sampler: createSampler({ texts: systemTexts, finder, clock }),
-    progress: createProgressReader({ version: cgroups.version }),
+    sampler: createSampler({ texts: machineTexts(podCgroups), finder, clock }),
+    progress: createProgressReader({ version: cgroups.version, clock }),
   };
 }

@@ -39,7 +39,7 @@ export interface StartupGateOptions extends DependencyJudgeOptions {
   readonly surroundings: StartSurroundings;
   readonly sampler: { sample(): Promise<ReadonlyMap<string, DeviceMeasurement>> };
   /** Bytes that a Pod has read and written; undefined where nobody counts them. */
-  readonly bytesOf: (pod: Pod) => Promise<number | undefined>;
+  readonly bytesOf: (pod: Pod, devices: readonly BackingDevice[]) => Promise<number | undefined>;
   /** See `runtime-calls.ts`. */
   readonly slowestCallMs: () => number;
   readonly metrics: StartupMetrics;
@@ -431,7 +431,8 @@ export class AdmittingGate implements StartupGate, StartEngine {
     await Promise.all(
       running.map(async (start) => {
         try {
-          const bytes = await bytesOf(start.pod);
+          const devices = (start.devices ?? []).map(({ device }) => device);
+          const bytes = await bytesOf(start.pod, devices);
           if (bytes !== start.bytes || start.movedAtMs === undefined) start.movedAtMs = clock.monotonicMs();
           start.bytes = bytes;
         } catch (error) {
