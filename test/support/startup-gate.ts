@@ -72,7 +72,7 @@ export class GateWorld {
       metrics: createStartupMetrics(this.metrics, () => this.gate.report(false).devices),
       recorder: {
         event: ({ metadata: { name } }, _type, reason, message) => {
-          this.events.push(`${name ?? ''} ${reason}: ${message}`);
+          this.events.push(`${name} ${reason}: ${message}`);
         },
       },
       clock: this.clock,
