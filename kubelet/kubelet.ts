@@ -43,6 +43,9 @@ import { ReferencedObjectCache } from './pods/referenced-object-cache.js';
 import { createRuntimeHandlers } from './pods/runtime-class.js';
 import { staticSources } from './pods/static-sources.js';
 import { ProbeManager } from './probes/probe-manager.js';
+import { Allocations } from './resize/allocations.js';
+import { PodResizes } from './resize/pod-resizes.js';
+import { createResizeMetrics } from './resize/resize-metrics.js';
 import { readySandbox } from './runtime-state/pod-runtime.js';
 import { RuntimeState } from './runtime-state/runtime-state.js';
 import { startKubeletServer } from './server/kubelet-server.js';
@@ -147,12 +150,14 @@ export async function runKubelet(
     pressures: () => state.care?.eviction.pressures() ?? [],
     shuttingDown: () => state.shuttingDown,
   });
+  const allocations = new Allocations({ folder: join(settings.rootDir, 'allocated-sizes'), log });
   const assembled = assemble(
     settings,
     parts,
     {
       ...{ machine, version, knownServices, mirrors, nodeInformer, serviceInformer, admit, kubeletMetrics },
       calls,
+      allocations,
       onStartupLook: () => {
         nodeReport.changed();
       },
@@ -236,6 +241,7 @@ export async function runKubelet(
   };
   const left = leaveAfter(signal, shutDown, stop, log);
   await prepareCgroups(settings.configuration, machine, parts.cgroups);
+  await allocations.load();
   // What runs already is known before the first Pod is looked at, or it would be started twice.
   await relistUntilDone(podServices.runtimeState, parts, running);
   startup.engine?.expect(podServices.runtimeState.knownPods().map(({ uid }) => uid));
@@ -301,6 +307,7 @@ function leaveAfter(
 }
 
 interface AssemblyParts {
+  readonly allocations: Allocations;
   readonly machine: MachineFacts;
   readonly version: RuntimeVersion;
   readonly knownServices: KnownServices;
@@ -401,12 +408,14 @@ function assemble(
           onLook: given.onStartupLook,
         })
       : offGate(nodeName, clock, parts.gate);
+  const policy = resourcePolicyOf(configuration, machine, cgroups);
+  const allocatable = nodeAllocatable({ machine, configuration });
   const podServices: PodServices = {
     node: {
       name: nodeName,
       ip: nodeIp,
-      resources: resourcePolicyOf(configuration, machine, cgroups),
-      allocatable: nodeAllocatable({ machine, configuration }),
+      resources: policy,
+      allocatable,
       runtimeName: version.runtimeName,
       security: {
         seccompFolder: join(settings.rootDir, 'seccomp'),
@@ -429,6 +438,17 @@ function assemble(
     dns: { servers: configuration.clusterDNS, domain: configuration.clusterDomain },
     probes,
     metrics: kubeletMetrics,
+    resizes: new PodResizes({
+      allocations: given.allocations,
+      allocatable,
+      policy,
+      cgroups,
+      runtime,
+      recorder,
+      metrics: createResizeMetrics(parts.metrics),
+      clock,
+      log,
+    }),
     statuses,
     checkpoints: new PodCheckpoints({ folder: join(rootDir, 'pod-checkpoints'), clock, log }),
     gate: startup.gate,

@@ -134,8 +134,23 @@ function failedPredicate(name: string, why: string): Rejection {
   return { reason: name, message: `Predicate ${name} failed: ${why}` };
 }
 
-/** Resources that the node does not know are somebody else's to count. */
 function checkAmounts({ pod, others, allocatable }: AdmissionInput): Rejection | undefined {
+  const shortage = findShortage(pod, others, allocatable);
+  return shortage === undefined
+    ? undefined
+    : { reason: `OutOf${shortage.resource}`, message: shortage.message };
+}
+
+/**
+ * The first resource of which the others have left too little; of those that `asked` says yes to. Resources that the
+ * node does not know are somebody else's to count.
+ */
+export function findShortage(
+  pod: Pod,
+  others: readonly Pod[],
+  allocatable: Readonly<Record<string, string>>,
+  asked: (resource: string) => boolean = () => true,
+): { readonly resource: string; readonly message: string } | undefined {
   const { pods: slots = '0', ...amounts } = allocatable;
   const has = toAmounts(amounts);
   const wanted = podRequests(pod);
@@ -159,9 +174,9 @@ function checkAmounts({ pod, others, allocatable }: AdmissionInput): Rejection |
   ];
   for (const [name, requested, usedBy, capacity] of rows) {
     const total = usedBy.reduce((sum, one) => sum + one, 0);
-    if (requested === 0 || requested + total <= capacity) continue;
+    if (!asked(name) || requested === 0 || requested + total <= capacity) continue;
     const message = `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${total}, capacity: ${capacity}`;
-    return { reason: `OutOf${name}`, message };
+    return { resource: name, message };
   }
   return undefined;
 }

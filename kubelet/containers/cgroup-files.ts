@@ -45,6 +45,12 @@ function filesOfV2(limits: CgroupLimits): CgroupFile[] {
   ];
 }
 
+/** A limit as the kernel writes it: no limit is `max`, -1, or in v1 all that a counter of pages can hold; 0 here. */
+export function readLimit(text = 'max'): number {
+  const value = Number(text);
+  return text === 'max' || value < 0 || value > Number.MAX_SAFE_INTEGER ? 0 : value;
+}
+
 function maxOr(limit: number): string {
   return limit === 0 ? 'max' : String(limit);
 }

@@ -10,12 +10,14 @@ import { mkdir, readFile, readdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pod } from '../../api/generated/core-v1.js';
 import { podQosClass } from '../../api/pod-helpers.js';
-import { cgroupFiles, controllersOfV2, workingSetBytes } from './cgroup-files.js';
+import { cgroupFiles, controllersOfV2, readLimit, workingSetBytes } from './cgroup-files.js';
 import type { CgroupFile } from './cgroup-files.js';
 import type { CgroupLimits } from './resources.js';
 import { readCgroupFile } from './read-cgroup-file.js';
 
 export interface CgroupUsage {
+  /** All that is charged, with what the kernel could take back. */
+  readonly usageBytes: number;
   readonly workingSetBytes: number;
   readonly processes: number;
 }
@@ -28,6 +30,8 @@ export interface CgroupManager {
   pathOf(pod: Pod): string;
   /** Makes the Pod's cgroup with these limits, or gives these limits to the one that is there. */
   ensure(pod: Pod, limits: CgroupLimits): Promise<void>;
+  /** What holds now for all processes of the Pod; undefined when it has no cgroup. */
+  limits(pod: Pod): Promise<Pick<CgroupLimits, 'cpuQuota' | 'memoryLimitBytes'> | undefined>;
   /** Removes the Pod's cgroup with all below it. Processes in it must have ended. */
   remove(uid: string): Promise<void>;
   /** The uids of all Pods that have a cgroup. */
@@ -98,6 +102,17 @@ class CgroupfsManager implements CgroupManager {
     await this.#ensure(this.pathOf(pod), cgroupFiles(this.version, limits));
   }
 
+  async limits(pod: Pod): Promise<Pick<CgroupLimits, 'cpuQuota' | 'memoryLimitBytes'> | undefined> {
+    const path = this.pathOf(pod);
+    const isV2 = this.version === 2;
+    const [quota, memory] = await Promise.all([
+      readCgroupFile(join(this.#folder('cpu', path), isV2 ? 'cpu.max' : 'cpu.cfs_quota_us')),
+      readCgroupFile(join(this.#folder('memory', path), isV2 ? 'memory.max' : 'memory.limit_in_bytes')),
+    ]);
+    if (quota === undefined || memory === undefined) return undefined;
+    return { cpuQuota: readLimit(quota.split(' ')[0]), memoryLimitBytes: readLimit(memory) };
+  }
+
   async ensureRoot(all: CgroupLimits): Promise<void> {
     await this.#ensure(this.#root, cgroupFiles(this.version, all));
   }
@@ -148,6 +163,7 @@ class CgroupfsManager implements CgroupManager {
     ]);
     if (usage === undefined || stat === undefined) return undefined;
     return {
+      usageBytes: Number(usage),
       workingSetBytes: workingSetBytes(this.version, Number(usage), stat),
       processes: Number(processes ?? 0),
     };

@@ -1,6 +1,7 @@
 /** The strategic merge patch from one Pod status to another, pure. Undefined when there is nothing to change. */
 import { isDeepStrictEqual } from 'node:util';
 import type { PodCondition, PodStatus } from '../../api/generated/core-v1.js';
+import { resizeConditionTypes } from '../resize/resize-state.js';
 
 type StatusPatch = Record<string, unknown>;
 
@@ -34,13 +35,18 @@ export function buildStatusPatch(from: PodStatus, to: PodStatus): StatusPatch | 
 
 /** Conditions are merged by their type: only what changed is sent, a field that went away as null. */
 function patchConditions(from: readonly PodCondition[], to: readonly PodCondition[]): unknown[] {
-  return to.flatMap((condition) => {
+  // Of those that come and go only the kubelet's own are taken away.
+  const over = from.filter(
+    ({ type }) => resizeConditionTypes.includes(type) && !to.some((condition) => condition.type === type),
+  );
+  const changed = to.flatMap((condition) => {
     const before = from.find(({ type }) => type === condition.type);
     if (before === undefined) return [condition];
     if (isDeepStrictEqual(before, condition)) return [];
     const gone = Object.keys(before).filter((key) => !(key in condition));
     return [{ ...condition, ...Object.fromEntries(gone.map((key) => [key, null])) }];
   });
+  return [...over.map(({ type }) => ({ type, $patch: 'delete' })), ...changed];
 }
 
 /** Addresses are merged by their value, so the ones that went away are named. */

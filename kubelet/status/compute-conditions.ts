@@ -2,6 +2,7 @@
 import type { Pod, PodCondition, PodStatus } from '../../api/generated/core-v1.js';
 import { findCondition, isSidecar, withCondition } from '../../api/pod-helpers.js';
 import { startupAdmittedCondition } from '../../api/startup-report.js';
+import { resizeConditions, resizeConditionTypes } from '../resize/resize-state.js';
 import { readySandbox } from '../runtime-state/pod-runtime.js';
 import type { StartupVerdict } from '../startup/gate.js';
 import type { PodStatusInput } from './pod-status-input.js';
@@ -65,6 +66,15 @@ export function computeConditions(
       before === undefined ? conditions : conditions.map((one) => (one === before ? stripped(one) : one));
     conditions = withCondition(bare, condition, now);
   }
+  const resizing = over ? [] : resizeConditions(input.resize);
+  for (const condition of resizing) {
+    const before = findCondition(conditions, condition.type);
+    const bare = conditions.map((one) => (one === before ? stripped(one) : one));
+    conditions = withCondition(bare, condition, now);
+  }
+  conditions = conditions.filter(
+    ({ type }) => !resizeConditionTypes.includes(type) || findCondition(resizing, type) !== undefined,
+  );
   if (input.failure?.isDisruption === true)
     conditions = withCondition(conditions, disruptionOf(input.failure.message, pod.metadata.generation), now);
   // Those of others stay first, as with Kubernetes; the rest stands in the order of a pod's life.

@@ -12,6 +12,7 @@ import type {
   VolumeMountStatus,
 } from '../../api/generated/core-v1.js';
 import { isSidecar } from '../../api/pod-helpers.js';
+import { resizableContainers } from '../resize/allocated-pod.js';
 import type { ContainerRuntimeState } from '../runtime-state/pod-runtime.js';
 import type { PodStatusInput } from './pod-status-input.js';
 
@@ -20,6 +21,20 @@ export function computeContainerStatus(
   container: Container,
   defaultWaiting: string,
 ): ContainerStatus {
+  const status = statusOf(input, container, defaultWaiting);
+  if (!resizableContainers(input.pod).includes(container)) return status;
+  const isRunning = status.state?.running !== undefined;
+  const allocated = container.resources ?? {};
+  const { requests = {} } = allocated;
+  return {
+    ...status,
+    ...(Object.keys(requests).length === 0 ? {} : { allocatedResources: requests }),
+    // One that does not run will have what it was promised.
+    resources: isRunning ? (input.actuated[container.name] ?? allocated) : allocated,
+  };
+}
+
+function statusOf(input: PodStatusInput, container: Container, defaultWaiting: string): ContainerStatus {
   const history = input.runtime.containers.filter((one) => one.name === container.name);
   const [now, before] = history;
   const published = publishedStatus(input.previous, container.name);

@@ -1,6 +1,8 @@
 /** What a Pod's status is computed from: plain data and two questions to the probes. */
 import type { Container, Pod, PodStatus } from '../../api/generated/core-v1.js';
 import type { EndOrder } from '../admission/end-order.js';
+import type { Sizes } from '../resize/allocated-pod.js';
+import type { ResizeState } from '../resize/resize-state.js';
 import type { PodRuntime } from '../runtime-state/pod-runtime.js';
 import type { StartupVerdict } from '../startup/gate.js';
 import type { WaitingReason } from '../sync/pod-actions.js';
@@ -23,6 +25,10 @@ export interface PodStatusInput {
   readonly hostIp: string;
   /** `containerd`: the scheme of container IDs. */
   readonly runtimeName: string;
+  /** What size each container was last given. */
+  readonly actuated: Sizes;
+  /** Of the Pod as a whole. */
+  readonly resize: ResizeState;
   /** Nothing will be started any more: the Pod is being deleted, or has ended. */
   readonly ending: boolean;
   /** The Pod as a whole failed, whatever its containers say. */

@@ -15,6 +15,7 @@ import { sleep } from '../../common/clock.js';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import { isStaticPod } from '../pods/static-pod.js';
+import { resizeConditionTypes } from '../resize/resize-state.js';
 import { buildStatusPatch } from './build-status-patch.js';
 
 interface Entry {
@@ -182,7 +183,8 @@ function versionOf(pod: Pod): bigint {
 /** Conditions of other owners are theirs: taken as the apiserver has them now. */
 function keepForeignConditions(pod: Pod, status: PodStatus): PodStatus {
   const foreign = (pod.status.conditions ?? []).filter(
-    ({ type }) => findCondition(status.conditions, type) === undefined,
+    ({ type }) =>
+      findCondition(status.conditions, type) === undefined && !resizeConditionTypes.includes(type),
   );
   const conditions: PodCondition[] = [...(status.conditions ?? []), ...foreign];
   return { ...status, conditions };

@@ -2,6 +2,8 @@
 import type { Container, EphemeralContainer, Pod } from '../../api/generated/core-v1.js';
 import type { EndOrder } from '../admission/end-order.js';
 import { containerHash } from '../containers/names.js';
+import { changedResources, needsRestart } from '../resize/allocated-pod.js';
+import type { Sizes } from '../resize/allocated-pod.js';
 import type { ContainerRuntimeState, PodRuntime } from '../runtime-state/pod-runtime.js';
 import type { PodActions, StartAction, StopAction, WaitingReason } from './pod-actions.js';
 import { backoffKey, decideRestart } from './restart-backoff.js';
@@ -22,6 +24,8 @@ export interface PodActionsInput {
   readonly probes: ProbeVerdicts;
   /** From 0 to 1: spreads restarts. */
   readonly random: () => number;
+  /** What size each container was last given. */
+  readonly actuated: Sizes;
   /** The node wants the Pod to end. */
   readonly order?: EndOrder | undefined;
 }
@@ -44,9 +48,10 @@ export class ActionPlan {
     if (timeMs !== undefined) this.#wakeAtMs = Math.min(timeMs, this.#wakeAtMs ?? timeMs);
   }
 
-  /** A running container may have to end: its definition changed or a probe says so. */
+  /** A running container may have to end: its definition changed, a probe says so, or it cannot be resized otherwise. */
   checkRunning(container: Container, now: ContainerRuntimeState): void {
-    const { probes } = this.#input;
+    const { probes, actuated } = this.#input;
+    const size = actuated[container.name];
     if (now.hash !== containerHash(container)) {
       const message = `Container ${container.name} definition changed, will be restarted`;
       this.stop(now, 'DefinitionChanged', message);
@@ -57,6 +62,12 @@ export class ActionPlan {
     } else if (probes.startup(now.id) === 'failure') {
       const message = `Container ${container.name} failed startup probe, will be restarted`;
       this.stop(now, 'StartupProbe', message, container.startupProbe?.terminationGracePeriodSeconds);
+    } else if (
+      size !== undefined &&
+      needsRestart(container, changedResources(size, container.resources ?? {}))
+    ) {
+      this.stop(now, 'Resized', `Container ${container.name} resize requires restart`);
+      this.start(container, { ...now, state: 'exited' }, true);
     }
   }
 

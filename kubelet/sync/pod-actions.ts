@@ -8,7 +8,8 @@ export interface StopAction {
   readonly containerId: string;
   readonly containerName: string;
   /** For the Event: why. */
-  readonly reason: 'LivenessProbe' | 'StartupProbe' | 'DefinitionChanged' | 'SandboxLost' | 'PodFinished';
+  readonly reason:
+    'LivenessProbe' | 'StartupProbe' | 'DefinitionChanged' | 'Resized' | 'SandboxLost' | 'PodFinished';
   readonly message: string;
   readonly gracePeriodSeconds: number;
 }

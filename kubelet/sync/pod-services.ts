@@ -17,6 +17,7 @@ import type { KnownServices } from '../pods/known-services.js';
 import type { PodCheckpoints } from '../pods/pod-checkpoints.js';
 import type { ReferencedObjectCache } from '../pods/referenced-object-cache.js';
 import type { ProbeManager } from '../probes/probe-manager.js';
+import type { PodResizes } from '../resize/pod-resizes.js';
 import type { RuntimeState } from '../runtime-state/runtime-state.js';
 import type { TokenManager } from '../service-accounts/token-manager.js';
 import type { StartupGate } from '../startup/gate.js';
@@ -55,6 +56,7 @@ export interface PodServices {
   readonly dns: ClusterDns;
   readonly probes: ProbeManager;
   readonly metrics: Pick<KubeletMetrics, 'containerStarting' | 'podWorked' | 'podStarted'>;
+  readonly resizes: PodResizes;
   readonly statuses: StatusManager;
   readonly checkpoints: PodCheckpoints;
   readonly gate: StartupGate;

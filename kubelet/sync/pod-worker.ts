@@ -190,6 +190,8 @@ export class PodWorker {
     const { runtimeState, clock } = this.#services;
     let runtime = await runtimeState.inspect(this.#known(), signal);
     let actions = this.#next(runtime);
+    // Before anything is started: what is started may need the room.
+    await this.#resize(runtime, actions, signal);
     let failure: ApplyResult | undefined;
     while (hasWork(actions)) {
       const result = await applyPodActions(this.#services, this.#pod, runtime, actions, signal);
@@ -202,6 +204,7 @@ export class PodWorker {
         break;
       }
     }
+    await this.#resize(runtime, actions, signal);
     if (failure !== undefined) {
       this.#holdUntilMs = failure.retryAtMs ?? clock.now() + this.#retries.next('sync');
       this.#wakeAt(this.#holdUntilMs);
@@ -230,6 +233,16 @@ export class PodWorker {
     this.#resolveOrder();
   }
 
+  /** What runs gets the size that the node has promised; the rest of it comes with the containers' restart. */
+  async #resize(runtime: PodRuntime, actions: PodActions, signal: AbortSignal): Promise<void> {
+    if (actions.finished) return;
+    const { resizes, statuses } = this.#services;
+    const previous = statuses.current(this.#pod);
+    const { changed, retryAtMs } = await resizes.actuate(this.#pod, runtime, previous, signal);
+    if (changed) this.#publish(runtime, this.#decide(runtime));
+    if (retryAtMs !== undefined) this.#wakeAt(retryAtMs);
+  }
+
   /** What is to be done now, published as what the Pod waits for. */
   #next(runtime: PodRuntime, mayStart = true): PodActions {
     const wanted = this.#decide(runtime);
@@ -240,13 +253,14 @@ export class PodWorker {
     this.#publish(runtime, wanted);
     if (starts) return wanted;
     const rest = withoutStarts(wanted);
-    // What runs is not stopped for a successor that must wait for its turn.
-    const stays = ({ reason }: StopAction): boolean => !isHeldBack && reason === 'DefinitionChanged';
+    // What runs is not stopped for a successor that must wait.
+    const stays = ({ reason }: StopAction): boolean =>
+      reason === 'Resized' || (!isHeldBack && reason === 'DefinitionChanged');
     return { ...rest, stopContainers: rest.stopContainers.filter((stop) => !stays(stop)) };
   }
 
   #decide(runtime: PodRuntime): PodActions {
-    const { clock, probes, statuses, random } = this.#services;
+    const { clock, probes, statuses, random, resizes } = this.#services;
     probes.track(this.#pod, runtime);
     return computePodActions({
       // The kubelet's own word on the status counts, also before the apiserver has it.
@@ -256,6 +270,7 @@ export class PodWorker {
       backoff: this.#backoff,
       probes,
       random,
+      actuated: resizes.actuated(this.#pod.metadata.uid),
       order: this.#order,
     });
   }
@@ -280,7 +295,7 @@ export class PodWorker {
   }
 
   #publish(runtime: PodRuntime, actions: PodActions): void {
-    const { statuses, checkpoints, probes, clock, node, recorder } = this.#services;
+    const { statuses, checkpoints, probes, clock, node, recorder, resizes } = this.#services;
     const waiting = new Map([...this.#errors, ...actions.waiting, ...this.#turn.waiting(actions)]);
     for (const [name, { reason }] of actions.waiting)
       if (reason === 'CrashLoopBackOff')
@@ -294,6 +309,8 @@ export class PodWorker {
       nowMs: clock.now(),
       hostIp: node.ip,
       runtimeName: node.runtimeName,
+      actuated: resizes.actuated(this.#pod.metadata.uid),
+      resize: resizes.state(this.#pod.metadata.uid),
       ending: actions.finished,
       failure: actions.failure,
       startup: this.#turn.verdict,
@@ -355,6 +372,7 @@ export class PodWorker {
     }
     statuses.forget(uid);
     checkpoints.remove(uid);
+    await this.#services.resizes.forget(uid);
     this.#services.images.forgetPod(uid);
     this.#services.objects.release(uid);
     this.#services.tokens.forget(uid);
@@ -414,6 +432,8 @@ function isRelevantChange(before: Pod, after: Pod): boolean {
   const essence = ({ metadata }: Pod): unknown[] => [
     metadata.labels,
     metadata.annotations,
+    // The status tells which one the kubelet has seen.
+    metadata.generation,
     metadata.deletionTimestamp,
     metadata.deletionGracePeriodSeconds,
   ];

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Pod } from '../../api/generated/core-v1.js';
 import { isPodTerminal } from '../../api/pod-helpers.js';
 import type { EndOrder } from '../admission/end-order.js';
+import type { RetryTrigger } from '../resize/resize-metrics.js';
 import type { KnownPod } from '../runtime-state/runtime-state.js';
 import type { PodServices } from './pod-services.js';
 import { PodWorker } from './pod-worker.js';
@@ -30,19 +31,28 @@ export class PodWorkers {
   /** A Pod is bound to this node, or changed. */
   update(pod: Pod): void {
     const { uid } = pod.metadata;
+    const { resizes, runtimeState } = this.#services;
     const worker = this.#workers.get(uid);
     if (worker !== undefined) {
-      worker.update(pod);
+      resizes.want(pod);
+      // Whatever its spec says, a Pod has the size that it was promised.
+      worker.update(resizes.allocatedPod(pod));
+      this.#settleResizes('pod_updated');
       return;
     }
     if (this.#signal.aborted) return;
-    const started = new PodWorker(this.#services, pod, this.#signal, this.#admit(pod));
+    const rejection = this.#admit(resizes.allocatedPod(pod));
+    if (rejection === undefined) resizes.admit(pod);
+    resizes.want(pod);
+    const started = new PodWorker(this.#services, resizes.allocatedPod(pod), this.#signal, rejection);
     this.#workers.set(uid, started);
-    this.#services.runtimeState.setPodCount(this.#workers.size);
+    runtimeState.setPodCount(this.#workers.size);
     void started.done.finally(() => {
       this.#workers.delete(uid);
-      this.#services.runtimeState.setPodCount(this.#workers.size);
+      runtimeState.setPodCount(this.#workers.size);
+      this.#settleResizes('pods_removed');
     });
+    this.#settleResizes('pod_updated');
   }
 
   /** What runs here already has been admitted before, by this kubelet or the one before it. */
@@ -54,6 +64,18 @@ export class PodWorkers {
     if (rejection !== undefined)
       recorder.event(pod, 'Warning', rejection.reason, rejection.message.replace('Pod was rejected: ', ''));
     return rejection;
+  }
+
+  /** Only who knows all Pods knows what room there is. */
+  #settleResizes(trigger: RetryTrigger): void {
+    const { resizes } = this.#services;
+    if (!this.#sourceIsComplete || this.#signal.aborted || !resizes.isWaiting) return;
+    for (const uid of resizes.settle(this.activePods(), trigger)) {
+      const worker = this.#workers.get(uid);
+      if (worker === undefined) continue;
+      worker.update(resizes.allocatedPod(worker.pod));
+      worker.poke();
+    }
   }
 
   /** Those that are not over, and that the node has not told to end. */
@@ -104,7 +126,9 @@ export class PodWorkers {
     this.#sourceIsComplete = true;
     for (const { uid } of this.#services.runtimeState.knownPods())
       if (!this.#workers.has(uid)) this.#adoptOrphan(uid);
+    this.#settleResizes('pod_updated');
     await Promise.all(this.#orphans.values());
+    await this.#services.resizes.retain(new Set(this.#workers.keys()));
     await this.#removeFolders();
   }
 

@@ -55,6 +55,7 @@ export async function startContainer(
   services.metrics.containerStarting(typeOf(pod, container.name));
   try {
     if (start.replaces !== undefined) await runtime.removeContainer(start.replaces);
+    await services.resizes.creating(pod, container.name);
     id = await runtime.createContainer(ready.sandboxId, config, ready.sandboxConfig);
   } catch (error) {
     // The image may have been removed since it was last seen.

@@ -21,7 +21,8 @@ export async function terminatePod(
   pod: Pod,
   options: TerminateOptions,
 ): Promise<void> {
-  const { runtime, runtimeState, probes, statuses, volumes, cgroups, folders, clock, node } = services;
+  const { runtime, runtimeState, probes, statuses, volumes, cgroups, folders, clock, node, resizes } =
+    services;
   const { uid, namespace, name } = pod.metadata;
   const known = { uid, namespace, name };
   const before = await runtimeState.inspect(known, options.signal);
@@ -39,6 +40,8 @@ export async function terminatePod(
       nowMs: clock.now(),
       hostIp: node.ip,
       runtimeName: node.runtimeName,
+      actuated: resizes.actuated(uid),
+      resize: {},
       ending: true,
       failure: undefined,
     });

@@ -89,6 +89,7 @@ export const noCgroups: CgroupManager = {
   has: () => false,
   pathOf: (pod) => `/kubepods/pod${pod.metadata.uid}`,
   ensure: async () => undefined,
+  limits: async () => undefined,
   remove: async () => undefined,
   list: async () => [],
   ensureRoot: async () => undefined,

@@ -179,16 +179,16 @@ void t.test('a pod that was turned away fails without ever having had a containe
   const subject = pod();
   const runtime = emptyPodRuntime('u', 'd', 'p');
   const probes: ProbeVerdicts = { liveness: () => 'unknown', startup: () => 'unknown' };
-  const given = { nowMs: 0, backoff: new Map(), probes, random: () => 0, order };
-  const actions = computePodActions({ pod: subject, runtime, ...given });
+  const common = { pod: subject, runtime, nowMs: 0, actuated: {} };
+  const given = { backoff: new Map(), probes, random: () => 0, order };
+  const actions = computePodActions({ ...common, ...given });
   t.match(actions, { finished: true, failure: order, startContainers: [], createSandbox: undefined });
   const input = {
-    pod: subject,
-    runtime,
+    ...common,
+    resize: {},
     previous: {},
     waiting: new Map(),
     readiness: { isStarted: () => false, isReady: () => false },
-    nowMs: 0,
     hostIp: '1.2.3.4',
     runtimeName: 'memory',
     ending: true,

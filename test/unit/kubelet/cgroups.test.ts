@@ -65,7 +65,12 @@ void t.test('v1: a folder in each hierarchy', async (t) => {
   t.equal(read(folder, 'cpu', path, 'cpu.cfs_quota_us'), '50000');
   t.equal(read(folder, 'memory', path, 'memory.limit_in_bytes'), '4096');
   t.equal(read(folder, 'pids', path, 'pids.max'), '7');
+  t.strictSame(await cgroups.limits(pod), { cpuQuota: 50_000, memoryLimitBytes: 4096 });
   await cgroups.ensure(pod, { ...limits, cpuQuota: 0, memoryLimitBytes: 0 });
+  t.strictSame(await cgroups.limits(pod), { cpuQuota: 0, memoryLimitBytes: 0 });
+  writeFileSync(join(folder, 'memory', path, 'memory.limit_in_bytes'), '9223372036854771712\n');
+  t.strictSame(await cgroups.limits(pod), { cpuQuota: 0, memoryLimitBytes: 0 }, 'as the kernel shows none');
+  t.equal(await cgroups.limits(burstable('none')), undefined);
   t.equal(read(folder, 'cpu', path, 'cpu.cfs_quota_us'), '-1', 'a limit can be taken away again');
   await cgroups.setQosShares({ burstable: 500, besteffort: 2 });
   t.equal(read(folder, 'cpu', 'kubepods/burstable/cpu.shares'), '500');
@@ -74,7 +79,7 @@ void t.test('v1: a folder in each hierarchy', async (t) => {
   writeFileSync(join(folder, 'memory', path, 'memory.usage_in_bytes'), '1000\n');
   writeFileSync(join(folder, 'memory', path, 'memory.stat'), 'total_inactive_file 400\n');
   writeFileSync(join(folder, 'pids', path, 'pids.current'), '3\n');
-  t.strictSame(await cgroups.usage(pod), { workingSetBytes: 600, processes: 3 });
+  t.strictSame(await cgroups.usage(pod), { usageBytes: 1000, workingSetBytes: 600, processes: 3 });
   const foreign = [{ controller: 'cpu', name: 'cpu.shares', value: '5' }];
   await t.rejects(cgroups.limitForeign('/system', foreign), { code: 'ENOENT' });
 });
@@ -91,6 +96,7 @@ void t.test('v2: one folder, with the controllers handed down', async (t) => {
   t.equal(read(folder, path, 'cpu.max'), '50000 100000');
   t.equal(read(folder, path, 'memory.max'), '4096');
   t.equal(read(folder, path, 'pids.max'), '7');
+  t.strictSame(await cgroups.limits(burstable('1')), { cpuQuota: 50_000, memoryLimitBytes: 4096 });
   await cgroups.ensureRoot({ ...limits, pidsLimit: 0 });
   t.equal(read(folder, 'kubepods', 'pids.max'), 'max');
   t.strictSame(await cgroups.list(), ['1']);

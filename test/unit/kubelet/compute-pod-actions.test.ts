@@ -65,7 +65,7 @@ function runtime(
 
 function decide(wanted: Pod, there: PodRuntime, more: Partial<PodActionsInput> = {}): PodActions {
   const probes: ProbeVerdicts = { liveness: () => 'unknown', startup: () => 'unknown' };
-  const given = { nowMs, backoff: new Map(), probes, random: () => 0, ...more };
+  const given = { nowMs, backoff: new Map(), probes, random: () => 0, actuated: {}, ...more };
   return computePodActions({ pod: wanted, runtime: there, ...given });
 }
 

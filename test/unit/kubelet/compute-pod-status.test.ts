@@ -62,6 +62,8 @@ function status(there: PodRuntime, more: Partial<PodStatusInput> = {}): PodStatu
     nowMs,
     hostIp: '192.0.2.1',
     runtimeName: 'containerd',
+    actuated: {},
+    resize: {},
     ending: false,
     failure: undefined,
     ...more,
