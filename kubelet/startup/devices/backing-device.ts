@@ -31,14 +31,3 @@ export interface DeviceFinder {
   /** From now on a device counts as part of a backend: a volume of a storage class that the backend carries. */
   addToBackend(name: string, devices: readonly BackingDevice[]): void;
 }
-
-/** As in KubeletConfiguration's `startupIO.backends`: what shares one bandwidth although it looks like several devices. */
-export interface StartupBackend {
-  readonly name: string;
-  /** `/dev/sdc` or `8:32`. */
-  readonly devices: readonly string[];
-  readonly mountPoints: readonly string[];
-  readonly storageClasses: readonly string[];
-  /** `host[:port]` as in image names. */
-  readonly registries: readonly string[];
-}

@@ -1,9 +1,10 @@
 /** Finds devices on this machine: remembers what was found until the mounts change, and joins what is one backend. */
 import type { Clock } from '../../../common/clock.js';
 import type { Logger } from '../../../common/log.js';
+import type { StartupBackend } from '../../config/keys/startup.js';
 import { mountOf, parseMountTable } from '../../volumes/mount-table.js';
 import type { MountEntry } from '../../volumes/mount-table.js';
-import type { BackingDevice, DeviceFinder, StartupBackend } from './backing-device.js';
+import type { BackingDevice, DeviceFinder } from './backing-device.js';
 import { networkTerminal } from './filesystem-kind.js';
 import type { MachineView, PathFacts } from './machine-view.js';
 import { resolveBlockDevice, resolvePath } from './resolve-devices.js';

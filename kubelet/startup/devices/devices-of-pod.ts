@@ -95,7 +95,7 @@ class PodDevicesOfMachine implements PodDevices {
     signal: AbortSignal,
   ): Promise<readonly BackingDevice[]> {
     try {
-      return await unlessAborted(work, AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]));
+      return await unlessAborted(unlessAborted(work, AbortSignal.timeout(patienceMs)), signal);
     } catch (error) {
       signal.throwIfAborted();
       const why = error instanceof Error ? error.message : String(error);

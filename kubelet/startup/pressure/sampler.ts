@@ -12,7 +12,7 @@ import { readSmallFile } from './read-small-file.js';
 export interface Sampler {
   /**
    * Since the call before, by the device's key; empty the first time. A device of which nothing is counted (FUSE without
-   * a loop device on it) is not in it. Never rejects.
+   * a loop device on it) is not in it. Rejects when the kernel's files are there and cannot be read.
    */
   sample(): Promise<ReadonlyMap<string, DeviceSample>>;
 }

@@ -3,7 +3,7 @@ import t from 'tap';
 import { ManualClock } from '../../../common/clock.js';
 import { silentLogger } from '../../../common/log.js';
 import type { Logger } from '../../../common/log.js';
-import type { StartupBackend } from '../../../kubelet/startup/devices/backing-device.js';
+import type { StartupBackend } from '../../../kubelet/config/keys/startup.js';
 import { createDeviceFinder } from '../../../kubelet/startup/devices/device-finder.js';
 import { deviceText } from '../../../kubelet/startup/devices/machine-view.js';
 import { TableMachine } from '../../support/table-machine.js';

@@ -4,7 +4,7 @@ import type { PersistentVolume, Pod } from '../../../api/generated/core-v1.js';
 import { ManualClock } from '../../../common/clock.js';
 import { silentLogger } from '../../../common/log.js';
 import { registryOf } from '../../../kubelet/images/image-name.js';
-import type { StartupBackend } from '../../../kubelet/startup/devices/backing-device.js';
+import type { StartupBackend } from '../../../kubelet/config/keys/startup.js';
 import { createDeviceFinder } from '../../../kubelet/startup/devices/device-finder.js';
 import { createPodDevices } from '../../../kubelet/startup/devices/devices-of-pod.js';
 import type { PodDevicesOptions } from '../../../kubelet/startup/devices/devices-of-pod.js';
