@@ -20,12 +20,20 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
+// Whoever reads may have seen enough: `knarr startup --watch | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(exitCodes.ok);
+});
+
 function makeTerminal(format: OutputFormat): Terminal {
   return new Terminal({
     format,
     colours: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
+    size: () =>
+      process.stdout.isTTY ? { columns: process.stdout.columns, rows: process.stdout.rows } : undefined,
   });
 }
 

@@ -88,6 +88,7 @@ export function buildProgram(version: string, run: Run, write: (text: string) =>
     });
 
   declareStore(program, run);
+  declareStartup(program, run);
 
   withFolders(program.command('logs'))
     .description('print the log of one process: apiserver, kubelet, containerd, …')
@@ -149,6 +150,25 @@ function declareStore(program: Command, run: Run): void {
   declare('status', 'show revision, size and condition').action(async (flags: SettingsFlags) => {
     await handOver(flags, ['status']);
   });
+}
+
+function declareStartup(program: Command, run: Run): void {
+  withFolders(program.command('startup'))
+    .description('show how nodes start their pods: slots, queue and saturation of each disk')
+    .argument('[node]', 'only this one (default: all)')
+    .addOption(outputOption())
+    .option('-w, --watch', 'go on until interrupted', false)
+    .option('--plot <file>', 'draw the last half hour into an SVG file')
+    .action(
+      async (
+        node: string | undefined,
+        { watch, plot, ...flags }: SettingsFlags & { watch: boolean; plot?: string },
+      ) => {
+        await run(flags, async (context) =>
+          (await import('./commands/startup.js')).startup(context, { node, watch, plot }),
+        );
+      },
+    );
 }
 
 function outputOption(): Option {

@@ -9,9 +9,16 @@ export interface TerminalOptions {
   readonly colours: boolean;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** How much fits on it now; absent, or undefined, where standard output is no terminal. */
+  readonly size?: () => TerminalSize | undefined;
 }
 
-type Colour = 'green' | 'yellow' | 'red' | 'dim' | 'bold';
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export type Colour = 'green' | 'yellow' | 'red' | 'dim' | 'bold';
 const codes: Readonly<Record<Colour, string>> = { green: '32', yellow: '33', red: '31', dim: '2', bold: '1' };
 
 export class Terminal {
@@ -32,6 +39,15 @@ export class Terminal {
   result(value: unknown, text?: () => void): void {
     if (this.format === 'json') this.#options.out(`${JSON.stringify(value, undefined, 2)}\n`);
     else text?.();
+  }
+
+  /** As it is, to standard output: for what is drawn, and for one document after the other. */
+  raw(text: string): void {
+    this.#options.out(text);
+  }
+
+  size(): TerminalSize | undefined {
+    return this.#options.size?.();
   }
 
   error(text: string): void {
