@@ -416,7 +416,7 @@ function assemble(
       ip: nodeIp,
       resources: policy,
       allocatable,
-      runtimeName: version.runtimeName,
+      runtime: version,
       security: {
         seccompFolder: join(settings.rootDir, 'seccomp'),
         seccompDefault: configuration.seccompDefault,

@@ -111,6 +111,9 @@ export function readContainerStatus(message: Message): cri.RuntimeContainerStatu
     message: readString(message['message']),
     labels: readMap(message['labels']),
     annotations: readMap(message['annotations']),
+    recursiveReadOnlyPaths: readList(message['mounts'])
+      .filter((mount) => mount['recursiveReadOnly'] === true)
+      .map((mount) => readString(mount['containerPath'])),
     logPath: readString(message['logPath']),
   };
 }

@@ -303,6 +303,9 @@ export class MemoryRuntime implements cri.ContainerRuntime {
       imageRef: config.image.image,
       labels: config.labels,
       annotations: config.annotations,
+      recursiveReadOnlyPaths: config.mounts
+        .filter((mount) => mount.recursiveReadOnly === true)
+        .map((mount) => mount.containerPath),
       logPath,
     };
   }

@@ -277,6 +277,8 @@ export interface RuntimeContainerStatus {
   readonly message: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
+  /** Where in the container what is mounted below is read-only, too. */
+  readonly recursiveReadOnlyPaths: readonly string[];
   /** Absolute path on the node. */
   readonly logPath: string;
 }

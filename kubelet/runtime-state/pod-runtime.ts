@@ -29,6 +29,8 @@ export interface ContainerRuntimeState {
   /** {@link containerHash} of the definition that it was made from. */
   readonly hash: string;
   readonly logPath: string;
+  /** Where what is mounted below is read-only, too; nowhere when absent. */
+  readonly recursiveReadOnlyPaths?: readonly string[];
 }
 
 export interface PodRuntime {

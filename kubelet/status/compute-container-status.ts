@@ -13,6 +13,7 @@ import type {
 } from '../../api/generated/core-v1.js';
 import { isSidecar } from '../../api/pod-helpers.js';
 import { resizableContainers } from '../resize/allocated-pod.js';
+import { absolutePath } from '../volumes/container-mounts.js';
 import type { ContainerRuntimeState } from '../runtime-state/pod-runtime.js';
 import type { PodStatusInput } from './pod-status-input.js';
 
@@ -57,7 +58,7 @@ function statusOf(input: PodStatusInput, container: Container, defaultWaiting: s
     (input.pod.spec.initContainers ?? []).includes(container) && !isSidecar(container)
       ? now.state === 'exited' && now.exitCode === 0
       : !isEphemeral && started && input.readiness.isReady(container, now.id);
-  const volumeMounts = mountStatuses(container);
+  const volumeMounts = mountStatuses(container, now);
   return {
     name: container.name,
     state,
@@ -73,12 +74,22 @@ function statusOf(input: PodStatusInput, container: Container, defaultWaiting: s
   };
 }
 
-function mountStatuses({ volumeMounts = [] }: Container): VolumeMountStatus[] {
+/** Whether a mount was made recursively read-only is the runtime's word, whatever the Pod would like. */
+function mountStatuses(
+  { volumeMounts = [] }: Container,
+  { recursiveReadOnlyPaths = [] }: ContainerRuntimeState,
+): VolumeMountStatus[] {
   return volumeMounts.map(({ name, mountPath, readOnly }) => ({
     name,
     mountPath,
-    // Mounts below a mount that can only be read are not made so: no runtime here can.
-    ...(readOnly === true ? { readOnly, recursiveReadOnly: 'Disabled' } : {}),
+    ...(readOnly === true
+      ? {
+          readOnly,
+          recursiveReadOnly: recursiveReadOnlyPaths.includes(absolutePath(mountPath))
+            ? 'Enabled'
+            : 'Disabled',
+        }
+      : {}),
   }));
 }
 

@@ -9,7 +9,7 @@ import type { ClusterDns } from '../containers/dns-config.js';
 import type { ResourcePolicy } from '../containers/resources.js';
 import type { NodeSecurity } from '../containers/security-context.js';
 import type { UserNamespaces } from '../containers/user-namespaces.js';
-import type { ContainerRuntime } from '../cri/runtime.js';
+import type { ContainerRuntime, RuntimeVersion } from '../cri/runtime.js';
 import type { PodFacts } from '../environment/downward-api.js';
 import type { ImageManager } from '../images/image-manager.js';
 import type { KubeletMetrics } from '../kubelet-metrics.js';
@@ -31,8 +31,8 @@ export interface NodeFacts {
   readonly ip: string;
   readonly resources: ResourcePolicy;
   readonly allocatable: Readonly<Record<string, string>>;
-  /** `containerd`: the scheme of container IDs. */
-  readonly runtimeName: string;
+  /** Its name is the scheme of container IDs: `containerd`. */
+  readonly runtime: RuntimeVersion;
   readonly security: NodeSecurity;
 }
 

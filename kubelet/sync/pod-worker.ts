@@ -308,7 +308,7 @@ export class PodWorker {
       readiness: probes,
       nowMs: clock.now(),
       hostIp: node.ip,
-      runtimeName: node.runtimeName,
+      runtimeName: node.runtime.runtimeName,
       actuated: resizes.actuated(this.#pod.metadata.uid),
       resize: resizes.state(this.#pod.metadata.uid),
       ending: actions.finished,

@@ -9,6 +9,7 @@ import type { ContainerConfig, PodSandboxConfig, RuntimeImage } from '../cri/run
 import { DownwardApiError } from '../environment/downward-api.js';
 import { ConfigurationError, resolveEnvironment } from '../environment/resolve-environment.js';
 import type { ContainerType } from '../kubelet-metrics.js';
+import { handlerFeatures } from './handler-features.js';
 import { lookUpReferences } from './look-up-references.js';
 import type { StartAction } from './pod-actions.js';
 import { podFacts } from './pod-services.js';
@@ -106,7 +107,9 @@ async function prepareConfig(
       volumes: ready.volumes,
       folders: services.folders,
       mounter: services.mounter,
-      canMountRecursiveReadOnly: () => canMountRecursiveReadOnly(services, signal),
+      runtime: services.node.runtime,
+      canMountRecursiveReadOnly: async () =>
+        (await handlerFeatures(services, pod, signal)).recursiveReadOnlyMounts,
     });
     const terminationMessageFile = services.folders.terminationMessage(
       pod.metadata.uid,
@@ -135,12 +138,6 @@ async function prepareConfig(
     const isKnown = error instanceof ConfigurationError || error instanceof DownwardApiError;
     throw new StartContainerError(isKnown ? 'CreateContainerConfigError' : 'CreateContainerError', error);
   }
-}
-
-/** Of the default way to run containers. */
-async function canMountRecursiveReadOnly({ runtime }: PodServices, signal: AbortSignal): Promise<boolean> {
-  const { handlers } = await runtime.features(signal);
-  return handlers.some(({ name, recursiveReadOnlyMounts }) => name === '' && recursiveReadOnlyMounts);
 }
 
 /** Any user of the container may write its last words. */

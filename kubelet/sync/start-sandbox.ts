@@ -8,6 +8,7 @@ import { hostsFile } from '../containers/hosts-file.js';
 import { podCgroupLimits } from '../containers/resources.js';
 import type { IdRange } from '../containers/user-namespaces.js';
 import type { PodSandboxConfig } from '../cri/runtime.js';
+import { handlerFeatures } from './handler-features.js';
 import type { PodServices } from './pod-services.js';
 
 /** The configuration of the sandbox with this attempt number; the same input gives the same answer at any time. */
@@ -30,9 +31,8 @@ export async function sandboxConfigFor(
 /** Undefined for the node's users. Rejects when the runtime cannot give a Pod users of its own. */
 export async function userNamespaceOf(services: PodServices, pod: Pod): Promise<IdRange | undefined> {
   if (pod.spec.hostUsers !== false) return undefined;
-  const { handlers } = await services.runtime.features();
-  if (handlers.find(({ name }) => name === '')?.userNamespaces !== true)
-    throw new Error('RuntimeClass handler "" does not support user namespaces');
+  const { name, userNamespaces } = await handlerFeatures(services, pod);
+  if (!userNamespaces) throw new Error(`RuntimeClass handler "${name}" does not support user namespaces`);
   return services.userNamespaces.rangeOf(pod.metadata.uid);
 }
 

@@ -39,7 +39,7 @@ export async function terminatePod(
       readiness: probes,
       nowMs: clock.now(),
       hostIp: node.ip,
-      runtimeName: node.runtimeName,
+      runtimeName: node.runtime.runtimeName,
       actuated: resizes.actuated(uid),
       resize: {},
       ending: true,

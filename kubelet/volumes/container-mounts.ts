@@ -1,8 +1,9 @@
 /** From a container's volumeMounts and volumeDevices to what the runtime is asked to mount. */
 import { realpath } from 'node:fs/promises';
 import type { Container, Pod, VolumeDevice, VolumeMount } from '../../api/generated/core-v1.js';
-import type { Device, Mount } from '../cri/runtime.js';
+import type { Device, Mount, RuntimeVersion } from '../cri/runtime.js';
 import { ConfigurationError } from '../environment/resolve-environment.js';
+import { imageSubPaths, whyNot } from './image-support.js';
 import { mountOf } from './mount-table.js';
 import type { Mounter } from './mounter.js';
 import type { PodFolders } from './pod-folders.js';
@@ -17,6 +18,7 @@ export interface ContainerMountsInput {
   readonly volumes: ReadonlyMap<string, ReadyVolume>;
   readonly folders: PodFolders;
   readonly mounter: Mounter;
+  readonly runtime: RuntimeVersion;
   /** The runtime can make what is mounted below a mount read-only, too. */
   readonly canMountRecursiveReadOnly: () => Promise<boolean>;
 }
@@ -41,21 +43,29 @@ async function prepareMount(input: ContainerMountsInput, mount: VolumeMount, ind
   const subPath = wantedSubPath(mount, input.environment);
   const readonly = mount.readOnly === true || volume.readOnly;
   const common = {
-    containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
+    containerPath: absolutePath(mount.mountPath),
     readonly,
     propagation: propagations[mount.mountPropagation ?? 'None'],
     recursiveReadOnly: await recursiveReadOnly(mount, input.canMountRecursiveReadOnly),
   };
-  if (volume.kind === 'image')
+  if (volume.kind === 'image') {
+    const complaint = subPath === undefined ? undefined : whyNot(imageSubPaths, input.runtime);
+    if (complaint !== undefined) throw new ConfigurationError(complaint);
     return {
       ...common,
       hostPath: '',
       image: { image: volume.path },
       ...(subPath === undefined ? {} : { imageSubPath: subPath }),
     };
+  }
   const hostPath = subPath === undefined ? volume.path : await mountedSubPath(input, mount, index, subPath);
   await checkPropagation(input.mounter, hostPath, mount.mountPropagation);
   return { ...common, hostPath };
+}
+
+/** A `mountPath` may leave the first slash out. */
+export function absolutePath(mountPath: string): string {
+  return mountPath.startsWith('/') ? mountPath : `/${mountPath}`;
 }
 
 function volumeOf({ volumes, container }: ContainerMountsInput, name: string): ReadyVolume {

@@ -7,6 +7,7 @@ import type { RuntimeVersion } from '../cri/runtime.js';
 import type { ImageManager } from '../images/image-manager.js';
 import type { ReferencedObjectCache } from '../pods/referenced-object-cache.js';
 import type { TokenManager } from '../service-accounts/token-manager.js';
+import { imageMounts, whyNot } from './image-support.js';
 import type { ObjectLookup } from './volume-manager.js';
 import { VolumeError } from './volume-plugin.js';
 
@@ -33,30 +34,13 @@ export function createObjectLookup(parts: LookupParts): ObjectLookup {
       claims.get({ namespace, name }, signal).catch(whenNotFound),
     persistentVolume: (name): Promise<PersistentVolume | undefined> =>
       volumes.get({ name }, signal).catch(whenNotFound),
-    image: (pod, reference, pullPolicy) => {
-      requireImageVolumes(runtime);
+    image: async (pod, reference, pullPolicy) => {
+      const complaint = whyNot(imageMounts, runtime);
+      if (complaint !== undefined) throw new VolumeError(complaint);
       return ensureImage(images, pod, reference, pullPolicy, signal);
     },
     node,
   };
-}
-
-/** The first releases that mount images. */
-const firstWithImages: Readonly<Record<string, readonly [major: number, minor: number]>> = {
-  containerd: [2, 1],
-  'cri-o': [1, 31],
-};
-
-/** Throws VolumeError when the runtime is known to be too old. Pure. */
-export function requireImageVolumes({ runtimeName, runtimeVersion }: RuntimeVersion): void {
-  const first = firstWithImages[runtimeName];
-  const found = /^v?(\d+)\.(\d+)/.exec(runtimeVersion);
-  if (first === undefined || found === null) return;
-  const [major, minor] = [Number(found[1]), Number(found[2])];
-  if (major > first[0] || (major === first[0] && minor >= first[1])) return;
-  throw new VolumeError(
-    `image volumes need ${runtimeName} ${first.join('.')} or later: this node runs ${runtimeVersion}`,
-  );
 }
 
 async function ensureImage(

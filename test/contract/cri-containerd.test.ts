@@ -18,6 +18,8 @@ else if (runInOwnNamespaces(import.meta.url)) {
   await testCri(t, {
     runtime,
     image: 'localhost/knarr/web:1',
+    // From 1.7 on.
+    hasEvents: !/^v?1\.[0-6]\./.test((await runtime.version()).runtimeVersion),
     logDirectory: join(containerd.folder, 'logs'),
     cgroupParent: containerd.cgroupRoot,
     limitsOf,

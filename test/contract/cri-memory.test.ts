@@ -11,6 +11,7 @@ for (const events of [false, true]) {
     await testCri(t, {
       runtime,
       image,
+      hasEvents: events,
       logDirectory: '/logs',
       cgroupParent: '/test',
       limitsOf: (_parent, id) => {

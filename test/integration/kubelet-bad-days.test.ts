@@ -2,11 +2,9 @@
 import t from 'tap';
 import type { Pod } from '../../api/generated/core-v1.js';
 import { pods } from '../../api/resources.js';
-import { createCgroupManager } from '../../kubelet/containers/cgroups.js';
-import { GrpcRuntime } from '../../kubelet/cri/grpc-runtime.js';
-import { systemMounter } from '../../kubelet/volumes/mounter.js';
-import { missingForContainerd, startContainerd } from '../support/containerd.js';
-import { isReady, isRunning, TestNode, until } from '../support/kubelet.js';
+import { missingForContainerd } from '../support/containerd.js';
+import { startContainerdNode } from '../support/containerd-node.js';
+import { isReady, isRunning, until } from '../support/kubelet.js';
 import { runInOwnNamespaces } from '../support/netns.js';
 
 const image = 'localhost/knarr/web:1';
@@ -19,16 +17,7 @@ if (missing !== undefined) t.pass(`skipped: ${missing}`, { skip: missing });
 else if (runInOwnNamespaces(import.meta.url)) await testBadDays();
 
 async function testBadDays(): Promise<void> {
-  const containerd = await startContainerd();
-  const runtime = new GrpcRuntime(containerd.endpoint);
-  const cgroups = createCgroupManager({ root: containerd.cgroupRoot });
-  const node = new TestNode({ runtime, cgroups, mounter: systemMounter });
-  t.teardown(async () => {
-    await node.remove();
-    runtime.close();
-    await containerd.stop();
-  });
-  await node.start();
+  const { containerd, runtime, node } = await startContainerdNode();
   const remove = (name: string): Promise<void> =>
     node.client.resource(pods).delete({ namespace: 'default', name });
   const timeoutMs = 60_000;

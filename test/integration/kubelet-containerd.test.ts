@@ -7,14 +7,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { configMaps, pods, secrets } from '../../api/resources.js';
-import { createCgroupManager } from '../../kubelet/containers/cgroups.js';
 import { systemClock } from '../../common/clock.js';
 import { createLogger } from '../../common/log.js';
-import { GrpcRuntime } from '../../kubelet/cri/grpc-runtime.js';
 import { LogRotator } from '../../kubelet/logs/log-rotator.js';
-import { systemMounter } from '../../kubelet/volumes/mounter.js';
-import { missingForContainerd, podLinks, startContainerd } from '../support/containerd.js';
-import { isReady, TestNode, until } from '../support/kubelet.js';
+import { missingForContainerd, podLinks } from '../support/containerd.js';
+import { startContainerdNode } from '../support/containerd-node.js';
+import { isReady, until } from '../support/kubelet.js';
 import { runInOwnNamespaces } from '../support/netns.js';
 
 const image = 'localhost/knarr/web:1';
@@ -24,16 +22,7 @@ if (missing !== undefined) t.pass(`skipped: ${missing}`, { skip: missing });
 else if (runInOwnNamespaces(import.meta.url)) await testKubelet();
 
 async function testKubelet(): Promise<void> {
-  const containerd = await startContainerd();
-  const runtime = new GrpcRuntime(containerd.endpoint);
-  const cgroups = createCgroupManager({ root: containerd.cgroupRoot });
-  const node = new TestNode({ runtime, cgroups, mounter: systemMounter, logLevel: 'error' });
-  t.teardown(async () => {
-    await node.remove();
-    runtime.close();
-    await containerd.stop();
-  });
-  await node.start();
+  const { containerd, runtime, cgroups, node } = await startContainerdNode({ logLevel: 'error' });
   const { client } = node;
   await client.resource(configMaps).create({
     apiVersion: 'v1',

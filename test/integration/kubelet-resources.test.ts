@@ -5,12 +5,10 @@ import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
 import type { ContainerStatus, Pod, ResourceRequirements } from '../../api/generated/core-v1.js';
 import { pods } from '../../api/resources.js';
-import { createCgroupManager } from '../../kubelet/containers/cgroups.js';
 import { cpuWeight } from '../../kubelet/containers/resources.js';
-import { GrpcRuntime } from '../../kubelet/cri/grpc-runtime.js';
-import { systemMounter } from '../../kubelet/volumes/mounter.js';
-import { missingForContainerd, startContainerd } from '../support/containerd.js';
-import { isReady, TestNode, until } from '../support/kubelet.js';
+import { missingForContainerd } from '../support/containerd.js';
+import { startContainerdNode } from '../support/containerd-node.js';
+import { isReady, until } from '../support/kubelet.js';
 import { runInOwnNamespaces } from '../support/netns.js';
 
 const image = 'localhost/knarr/web:1';
@@ -21,22 +19,10 @@ if (missing !== undefined) t.pass(`skipped: ${missing}`, { skip: missing });
 else if (runInOwnNamespaces(import.meta.url)) await testResources();
 
 async function testResources(): Promise<void> {
-  const containerd = await startContainerd();
-  const runtime = new GrpcRuntime(containerd.endpoint);
-  const cgroups = createCgroupManager({ root: containerd.cgroupRoot });
-  const node = new TestNode({
-    runtime,
-    cgroups,
-    mounter: systemMounter,
+  const { runtime, cgroups, node } = await startContainerdNode({
     logLevel: 'error',
     configuration: { evictionHard: { 'memory.available': '100Mi' } },
   });
-  t.teardown(async () => {
-    await node.remove();
-    runtime.close();
-    await containerd.stop();
-  });
-  await node.start();
   const isV1 = cgroups.version === 1;
   const fileOf = (path: string, controller: string, v1: string, v2: string): string =>
     isV1 ? join('/sys/fs/cgroup', controller, path, v1) : join('/sys/fs/cgroup', path, v2);

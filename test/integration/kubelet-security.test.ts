@@ -3,11 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Container, Pod, PodSpec, SecurityContext } from '../../api/generated/core-v1.js';
-import { createCgroupManager } from '../../kubelet/containers/cgroups.js';
-import { GrpcRuntime } from '../../kubelet/cri/grpc-runtime.js';
-import { systemMounter } from '../../kubelet/volumes/mounter.js';
-import { missingForContainerd, startContainerd } from '../support/containerd.js';
-import { TestNode, until } from '../support/kubelet.js';
+import { missingForContainerd } from '../support/containerd.js';
+import { startContainerdNode } from '../support/containerd-node.js';
+import { until } from '../support/kubelet.js';
 import { runInOwnNamespaces } from '../support/netns.js';
 
 const image = 'localhost/knarr/web:1';
@@ -17,16 +15,7 @@ if (missing !== undefined) t.pass(`skipped: ${missing}`, { skip: missing });
 else if (runInOwnNamespaces(import.meta.url)) await testSecurity();
 
 async function testSecurity(): Promise<void> {
-  const containerd = await startContainerd();
-  const runtime = new GrpcRuntime(containerd.endpoint);
-  const cgroups = createCgroupManager({ root: containerd.cgroupRoot });
-  const node = new TestNode({ runtime, cgroups, mounter: systemMounter, logLevel: 'silent' });
-  t.teardown(async () => {
-    await node.remove();
-    runtime.close();
-    await containerd.stop();
-  });
-  await node.start();
+  const { runtime, node } = await startContainerdNode({ logLevel: 'silent' });
   mkdirSync(join(node.rootDir, 'seccomp'), { recursive: true });
   const noMkdir = {
     defaultAction: 'SCMP_ACT_ALLOW',

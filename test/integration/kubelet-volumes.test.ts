@@ -302,6 +302,7 @@ function mounts(rig: VolumeRig, pod: Pod, volumeMounts: VolumeMount[]): Promise<
     volumes: new Map([['data', { kind: 'filesystem', path, readOnly: false }]]),
     folders: rig.folders,
     mounter: systemMounter,
+    runtime: { runtimeName: 'containerd', runtimeVersion: '1.6.20' },
     canMountRecursiveReadOnly: async () => false,
   });
 }

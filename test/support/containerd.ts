@@ -50,6 +50,19 @@ export function missingForContainerd(): string | undefined {
   return undefined;
 }
 
+/** A second way to run containers, for a RuntimeClass to name: the same program with other files. */
+export const otherHandler = 'other';
+
+function otherHandlerConfig(root: string): string {
+  const runtime = `plugins."io.containerd.grpc.v1.cri".containerd.runtimes.${otherHandler}`;
+  return `
+[${runtime}]
+  runtime_type = "io.containerd.runc.v2"
+  [${runtime}.options]
+    Root = ${JSON.stringify(join(root, otherHandler))}
+`;
+}
+
 /** A CNI plugin in a few lines of shell: a veth pair and an address, or `lo` when it is called `loopback`. */
 const cniPlugin = `#!/bin/sh
 set -e
@@ -98,7 +111,7 @@ export async function startContainerd(options: { readonly network?: boolean } = 
     snapshotter: 'overlayfs',
     restrictOomScoreAdj: !hasSysResource(readFileSync('/proc/self/status', 'utf8')),
   });
-  writeFileSync(join(folder, 'config.toml'), config);
+  writeFileSync(join(folder, 'config.toml'), config + otherHandlerConfig(paths.runcRoot));
   const cgroupRoot = `/knarr-test-${String(process.pid)}`;
   let running: ReturnType<typeof spawn> | undefined;
   const endpoint = `unix://${socket}`;

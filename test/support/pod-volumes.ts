@@ -61,6 +61,7 @@ export class PodVolumes {
         volumes,
         folders: this.#folders,
         mounter: this.#mounter,
+        runtime: { runtimeName: 'containerd', runtimeVersion: '1.6.20' },
         canMountRecursiveReadOnly: async () => Promise.resolve(false),
       });
   }

@@ -186,6 +186,21 @@ void t.test('when an init container is ready', async (t) => {
   }
 });
 
+void t.test('whether a mount is read-only all the way down is the word of the runtime', async (t) => {
+  const volumeMounts = [
+    { name: 'a', mountPath: '/a', readOnly: true, recursiveReadOnly: 'Enabled' as const },
+    { name: 'b', mountPath: 'b', readOnly: true },
+    { name: 'c', mountPath: '/c' },
+  ];
+  const wanted = pod({ containers: [{ name: 'main', image: 'app:1', volumeMounts }] });
+  const modes = (recursiveReadOnlyPaths: readonly string[]): unknown =>
+    status(runtime({ recursiveReadOnlyPaths }), { pod: wanted }).containerStatuses?.[0]?.volumeMounts?.map(
+      ({ recursiveReadOnly }) => recursiveReadOnly,
+    );
+  t.strictSame(modes([]), ['Disabled', 'Disabled', undefined]);
+  t.strictSame(modes(['/a', '/b']), ['Enabled', 'Enabled', undefined]);
+});
+
 void t.test('what the runtime has forgotten is taken from what was published', async (t) => {
   const before = status(runtime({ attempt: 1 }));
   const result = status({ ...runtime(), sandboxes: [] }, { previous: before });

@@ -15,7 +15,7 @@ import { isRecursiveReadOnly } from '../../../kubelet/volumes/container-mounts.j
 import { hugePageSize, memoryBytes } from '../../../kubelet/volumes/empty-dir.js';
 import { mountOf, parseMountTable } from '../../../kubelet/volumes/mount-table.js';
 import { mountsBelow } from '../../../kubelet/volumes/mounter.js';
-import { requireImageVolumes } from '../../../kubelet/volumes/object-lookup.js';
+import { imageMounts, imageSubPaths, whyNot } from '../../../kubelet/volumes/image-support.js';
 import { wantedSubPath } from '../../../kubelet/volumes/sub-path.js';
 import { Turns } from '../../../kubelet/volumes/turns.js';
 import { belongsToGroup, groupMode } from '../../../kubelet/volumes/volume-ownership.js';
@@ -163,25 +163,24 @@ void t.test('recursive read-only mounts', async (t) => {
 });
 
 void t.test('image volumes need a runtime that has them', async (t) => {
-  const ask = (runtimeName: string, runtimeVersion: string): void => {
-    requireImageVolumes({ runtimeName, runtimeVersion });
-  };
-  for (const version of ['2.1.0', 'v2.2.1', '3.0.0'])
-    t.doesNotThrow(() => {
-      ask('containerd', version);
-    }, version);
-  t.throws(() => {
-    ask('containerd', '1.6.20~ds1');
-  }, /need containerd 2.1 or later: this node runs 1.6.20~ds1/);
-  t.throws(() => {
-    ask('containerd', '2.0.4');
-  }, /2.0.4/);
-  t.throws(() => {
-    ask('cri-o', '1.30.1');
-  }, /need cri-o 1.31/);
-  t.doesNotThrow(() => {
-    ask('other', '0.1');
-  }, 'of others nothing is known: they say so themselves');
+  const old = (first: string, version: string): string => `need ${first} or later: this node runs ${version}`;
+  const table: [Parameters<typeof whyNot>[0], string, string, string?][] = [
+    [imageMounts, 'containerd', '2.1.0'],
+    [imageMounts, 'containerd', 'v2.2.1'],
+    [imageMounts, 'containerd', '3.0.0'],
+    [imageMounts, 'containerd', '1.6.20~ds1', old('containerd 2.1', '1.6.20~ds1')],
+    [imageMounts, 'containerd', '2.0.4', old('containerd 2.1', '2.0.4')],
+    [imageMounts, 'cri-o', '1.30.1', old('cri-o 1.31', '1.30.1')],
+    [imageSubPaths, 'containerd', '2.1.9', old('containerd 2.2', '2.1.9')],
+    [imageSubPaths, 'containerd', '2.2.0'],
+    // Of others nothing is known: they say so themselves.
+    [imageMounts, 'other', '0.1'],
+  ];
+  for (const [feature, runtimeName, runtimeVersion, expected] of table) {
+    const told = whyNot(feature, { runtimeName, runtimeVersion });
+    const what = `${feature.name}, ${runtimeName} ${runtimeVersion}`;
+    t.equal(told, expected === undefined ? undefined : `${feature.name} ${expected}`, what);
+  }
 });
 
 const claim: PersistentVolumeClaim = {
