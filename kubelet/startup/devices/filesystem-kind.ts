@@ -12,14 +12,16 @@ export type FilesystemKind =
   /** Where this folder is: what is written and, until it is changed, read from layers beside it. */
   | { readonly kind: 'overlay'; readonly upper: string }
   /** Behind a program or the network: the way ends here. */
-  | { readonly kind: 'terminal'; readonly key: string; readonly about: string };
+  | { readonly kind: 'terminal'; readonly key: string; readonly about: string }
+  /** Nobody can tell. */
+  | { readonly kind: 'unknown' };
 
 export function filesystemKind(mount: MountEntry): FilesystemKind {
   const { type, device, source } = mount;
   if (memoryTypes.has(type)) return { kind: 'memory' };
   if (type === 'overlay') {
     const upper = upperFolder(mount.superOptions);
-    return upper === undefined ? unknown(mount) : { kind: 'overlay', upper };
+    return upper === undefined ? { kind: 'unknown' } : { kind: 'overlay', upper };
   }
   // fuseblk, too: a program reads the disk, but the filesystem has the disk's number.
   if (!device.startsWith('0:')) return { kind: 'block', device };
@@ -33,7 +35,7 @@ export function filesystemKind(mount: MountEntry): FilesystemKind {
   }
   // btrfs has one device of several here, bcachefs all of them.
   if (source.startsWith('/')) return { kind: 'sources', paths: source.split(':') };
-  return unknown(mount);
+  return { kind: 'unknown' };
 }
 
 /** Whether a look at a path below may wait for a program or a server that does not answer. */
@@ -48,11 +50,6 @@ export function networkTerminal(
 ): { readonly kind: 'terminal'; readonly key: string; readonly about: string } {
   const key = `${family} ${source}`;
   return { kind: 'terminal', key, about: key };
-}
-
-/** What to call a filesystem whose data cannot be found: it is a device of its own. */
-export function unknown({ type, device, path }: MountEntry): FilesystemKind {
-  return { kind: 'terminal', key: `${type} ${device}`, about: `${type} on ${path}` };
 }
 
 /** The version of the protocol makes no other disk. */

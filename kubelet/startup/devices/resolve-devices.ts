@@ -8,7 +8,7 @@
 import { mountOf } from '../../volumes/mount-table.js';
 import type { MountEntry } from '../../volumes/mount-table.js';
 import type { BackingDevice } from './backing-device.js';
-import { filesystemKind, mayHang, unknown } from './filesystem-kind.js';
+import { filesystemKind, mayHang } from './filesystem-kind.js';
 import type { MachineView, PathFacts } from './machine-view.js';
 
 export type Machine = Omit<MachineView, 'mountinfo'>;
@@ -82,15 +82,24 @@ class Walk {
   }
 
   async #mount(mount: MountEntry, way: Way): Promise<readonly BackingDevice[]> {
-    const step = `mount ${mount.id}`;
-    const found = way.includes(step) ? unknown(mount) : filesystemKind(mount);
-    if (found.kind === 'memory') return [];
-    if (found.kind === 'block') return this.block(found.device, way);
-    if (found.kind === 'overlay') return this.path(found.upper, [...way, step]);
-    if (found.kind === 'sources') return this.#sources(mount, found.paths, way);
-    if (found.key === `${mount.type} ${mount.device}` && !mount.type.startsWith('fuse'))
-      this.troubles.push(`cannot tell what the ${mount.type} filesystem on ${mount.path} lies on`);
-    return [terminal(found.key, found.about, way)];
+    const found = filesystemKind(mount);
+    switch (found.kind) {
+      case 'memory':
+        return [];
+      case 'block':
+        return this.block(found.device, way);
+      case 'overlay': {
+        const step = `mount ${mount.id}`;
+        // Its folder is in another mount namespace, as that of a container's root: here the path leads to itself.
+        return way.includes(step) ? this.#unknown(mount, way) : this.path(found.upper, [...way, step]);
+      }
+      case 'sources':
+        return this.#sources(mount, found.paths, way);
+      case 'terminal':
+        return [terminal(found.key, found.about, way)];
+      case 'unknown':
+        return this.#unknown(mount, way);
+    }
   }
 
   async #sources(mount: MountEntry, paths: readonly string[], way: Way): Promise<readonly BackingDevice[]> {
@@ -101,9 +110,14 @@ class Walk {
       devices.add(device);
       for (const member of await this.#machine.btrfsMembers(device)) devices.add(member);
     }
-    if (devices.size > 0) return this.#all([...devices].map((device) => this.block(device, way)));
-    this.troubles.push(`${paths.join(', ')}, the source of ${mount.path}, is not there`);
-    return [terminal(`${mount.type} ${mount.device}`, `${mount.type} on ${mount.path}`, way)];
+    if (devices.size === 0) return this.#unknown(mount, way);
+    return this.#all([...devices].map((device) => this.block(device, way)));
+  }
+
+  /** A filesystem whose data cannot be found is a device of its own. */
+  #unknown({ type, device, path, source }: MountEntry, way: Way): readonly BackingDevice[] {
+    this.troubles.push(`cannot tell what the ${type} filesystem on ${path} (source ${source}) lies on`);
+    return [terminal(`${type} ${device}`, `${type} on ${path}`, way)];
   }
 
   async #all(walks: readonly Promise<readonly BackingDevice[]>[]): Promise<readonly BackingDevice[]> {
