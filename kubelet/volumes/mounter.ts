@@ -1,6 +1,7 @@
 /** Mounts of the node: the one place of the kubelet that changes them. */
 import { readFile } from 'node:fs/promises';
 import { CommandError, tryCommand } from '../../common/run-command.js';
+import { mountTmpfs, unmountTmpfs } from './memory-mount.js';
 import { parseMountTable } from './mount-table.js';
 import type { MountEntry } from './mount-table.js';
 
@@ -30,9 +31,10 @@ export class MountError extends Error {
 /** A server that does not answer makes mount wait; longer than this it is tried anew. */
 const timeouts = { mountMs: 120_000, unmountMs: 30_000 } as const;
 
-/** Uses mount(8) and umount(8) of the node. */
+/** Uses mount(8) and umount(8) of the node, and for memory the system calls below them. */
 export const systemMounter: Mounter = {
   mount: async ({ type, source, target, options = [] }, signal) => {
+    if (type === 'tmpfs' && mountTmpfs(source, target, options)) return;
     const all = type === 'bind' ? ['bind', ...options] : options;
     const args = [
       // The source may be an open file (`/proc/PID/fd/N`): its name must stay as it is.
@@ -44,14 +46,15 @@ export const systemMounter: Mounter = {
     await run('mount', args, timeouts.mountMs, signal);
   },
   unmount: async (path) => {
-    const isThere = async (): Promise<boolean> =>
-      (await systemMounter.mounts()).some((mount) => mount.path === path);
+    const topmost = async (): Promise<MountEntry | undefined> =>
+      (await systemMounter.mounts()).findLast((mount) => mount.path === path);
     // One may lie above another.
-    while (await isThere()) {
+    for (let mount = await topmost(); mount !== undefined; mount = await topmost()) {
+      if (mount.type === 'tmpfs' && (await unmountTmpfs(path))) continue;
       try {
         await run('umount', [path], timeouts.unmountMs, undefined);
       } catch (error) {
-        if (await isThere()) throw error;
+        if ((await topmost()) !== undefined) throw error;
       }
     }
   },

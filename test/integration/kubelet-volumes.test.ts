@@ -6,10 +6,12 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  closeSync,
   existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   readdirSync,
   readlinkSync,
@@ -44,6 +46,7 @@ async function testVolumes(): Promise<void> {
   });
   await t.test('owners and modes for a group', (t) => testGroups(t, ours));
   await t.test('memory is bounded, in pages or in bytes', testMemory);
+  await t.test('memory is mounted by the kernel alone', (t) => testMemoryMounts(t, ours));
   await t.test('types of hostPath', (t) => testHostPaths(t, ours));
   await t.test('what a running pod sees of a changed object', testUpdates);
   await t.test('sub-paths', (t) => testSubPaths(t, ours));
@@ -162,6 +165,41 @@ async function testMemory(t: Test): Promise<void> {
   }
   for (const uid of ['a', 'b', 'c']) await manager.tearDown(uid);
   await rig.remove();
+}
+
+async function testMemoryMounts(t: Test, ours: string): Promise<void> {
+  const target = join(ours, 'with a blank');
+  mkdirSync(target);
+  const request = { type: 'tmpfs', source: 'tmpfs', target };
+  const seen = async (): Promise<number> =>
+    (await systemMounter.mounts()).filter(({ path }) => path === target).length;
+  const searchPath = process.env['PATH'];
+  // No program is found: what still works needs none.
+  process.env['PATH'] = ours;
+  try {
+    await systemMounter.mount({ ...request, options: ['size=64k'] });
+    t.throws(() => {
+      writeFileSync(join(target, 'large'), Buffer.alloc(65_537));
+    }, /ENOSPC/);
+    await systemMounter.mount(request);
+    t.equal(await seen(), 2, 'one lies above the other');
+    await systemMounter.unmount(target);
+    t.equal(await seen(), 0, 'both are gone');
+    await systemMounter.unmount(target);
+  } finally {
+    process.env['PATH'] = searchPath;
+  }
+  await t.rejects(
+    systemMounter.mount({ ...request, options: ['colour=red'] }),
+    { name: 'MountError', message: /^mount failed: exit status 32, arguments: -t tmpfs -o colour=red/ },
+    'what the kernel refuses is told by mount(8)',
+  );
+  await systemMounter.mount(request);
+  const busy = openSync(join(target, 'open'), 'w');
+  await t.rejects(systemMounter.unmount(target), { name: 'MountError', message: /busy/ });
+  closeSync(busy);
+  await systemMounter.unmount(target);
+  t.equal(await seen(), 0);
 }
 
 async function testHostPaths(t: Test, ours: string): Promise<void> {
