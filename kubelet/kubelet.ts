@@ -60,6 +60,7 @@ import type { RuntimeCalls } from './startup/runtime-calls.js';
 import { StatsCollector } from './stats/collect-stats.js';
 import { StatusManager } from './status/status-manager.js';
 import { readTerminationMessage } from './status/termination-message.js';
+import { CreationLimit, creationsAtOnce } from './sync/creation-limit.js';
 import type { PodServices } from './sync/pod-services.js';
 import { PodWorkers } from './sync/pod-workers.js';
 import type { Mounter } from './volumes/mounter.js';
@@ -452,6 +453,7 @@ function assemble(
     statuses,
     checkpoints: new PodCheckpoints({ folder: join(rootDir, 'pod-checkpoints'), clock, log }),
     gate: startup.gate,
+    creationLimit: new CreationLimit(creationsAtOnce(machine.cpuCount)),
     recorder,
     pods: podClient,
     clock,

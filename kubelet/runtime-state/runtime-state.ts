@@ -11,7 +11,13 @@ import type { Logger } from '../../common/log.js';
 import { annotations, labels } from '../containers/names.js';
 import type { KubeletMetrics } from '../kubelet-metrics.js';
 import { isCriError } from '../cri/runtime.js';
-import type { ContainerRuntime, RuntimeContainer, RuntimeContainerStatus, Sandbox } from '../cri/runtime.js';
+import type {
+  ContainerRuntime,
+  RuntimeContainer,
+  RuntimeContainerStatus,
+  Sandbox,
+  SandboxStatus,
+} from '../cri/runtime.js';
 import { emptyPodRuntime } from './pod-runtime.js';
 import type { ContainerRuntimeState, PodRuntime, SandboxRuntime } from './pod-runtime.js';
 
@@ -80,6 +86,11 @@ export class RuntimeState {
   /** Remembers that something was made for this pod, so that it is inspected from now on. */
   expect(pod: KnownPod): void {
     if (!this.#seen.has(pod.uid)) this.#seen.set(pod.uid, { ...pod, fingerprint: '' });
+  }
+
+  /** A sandbox that was just made; {@link inspect} need not ask for it again. Rejects with CriError. */
+  async inspectNewSandbox(id: string): Promise<SandboxRuntime> {
+    return this.#rememberSandbox(await this.#options.runtime.podSandboxStatus(id));
   }
 
   /** The pod as it is now. Rejects with CriError when the runtime cannot say. */
@@ -227,9 +238,11 @@ export class RuntimeState {
     const cached = this.#sandboxes.get(sandbox.id);
     if (cached?.state === sandbox.state) return cached;
     const status = await this.#unlessGone(this.#options.runtime.podSandboxStatus(sandbox.id, signal));
-    if (status === undefined) return undefined;
-    const { id, state, createdAtMs, ips, network } = status;
-    const known = { id, state, createdAtMs, ips, network, attempt: status.metadata.attempt };
+    return status === undefined ? undefined : this.#rememberSandbox(status);
+  }
+
+  #rememberSandbox({ id, state, createdAtMs, ips, network, metadata }: SandboxStatus): SandboxRuntime {
+    const known = { id, state, createdAtMs, ips, network, attempt: metadata.attempt };
     this.#sandboxes.set(id, known);
     return known;
   }

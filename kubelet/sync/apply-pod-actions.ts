@@ -84,7 +84,7 @@ class Starter {
   async #sandbox(
     actions: PodActions,
   ): Promise<Pick<ReadyPod, 'sandboxId' | 'sandboxConfig' | 'podIps'> | undefined> {
-    const { runtime, node } = this.#services;
+    const { runtimeState, node } = this.#services;
     const pod = this.#pod;
     try {
       const attempt = actions.createSandbox?.attempt ?? actions.sandbox?.attempt ?? 0;
@@ -93,10 +93,11 @@ class Starter {
         const { id, ips } = actions.sandbox;
         return { sandboxId: id, sandboxConfig, podIps: ips.length > 0 ? ips : [node.ip] };
       }
-      const sandboxId = await startSandbox(this.#services, pod, attempt);
-      const { ips } = await runtime.podSandboxStatus(sandboxId);
+      const sandboxId = await startSandbox(this.#services, pod, sandboxConfig, this.#signal);
+      const { ips } = await runtimeState.inspectNewSandbox(sandboxId);
       return { sandboxId, sandboxConfig, podIps: pod.spec.hostNetwork === true ? [node.ip] : ips };
     } catch (error) {
+      if (error === this.#signal.reason) throw error;
       this.#fail(error, 'a sandbox could not be made');
       const text = `Failed to create pod sandbox: ${messageOf(error)}`;
       this.#services.recorder.event(pod, 'Warning', 'FailedCreatePodSandBox', text);

@@ -25,6 +25,7 @@ import type { StatusManager } from '../status/status-manager.js';
 import type { Mounter } from '../volumes/mounter.js';
 import type { PodFolders } from '../volumes/pod-folders.js';
 import type { VolumeManager } from '../volumes/volume-manager.js';
+import type { CreationLimit } from './creation-limit.js';
 
 export interface NodeFacts {
   readonly name: string;
@@ -60,6 +61,7 @@ export interface PodServices {
   readonly statuses: StatusManager;
   readonly checkpoints: PodCheckpoints;
   readonly gate: StartupGate;
+  readonly creationLimit: CreationLimit;
   readonly recorder: EventRecorder;
   readonly pods: ResourceClient<Pod>;
   readonly clock: Clock;

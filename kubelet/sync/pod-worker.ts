@@ -84,7 +84,8 @@ export class PodWorker {
     const isNewSpec = !isDeepStrictEqual(before.spec, pod.spec);
     // What failed for the old definition may work for the new one.
     if (isNewSpec) this.#holdUntilMs = 0;
-    if (isNewSpec || isRelevantChange(before, pod)) this.poke();
+    const { phase } = this.#services.statuses.current(pod);
+    if (isNewSpec || isRelevantChange(before, pod, phase)) this.poke();
   }
 
   /** The Pod is gone from the apiserver: end it and clean up. */
@@ -196,6 +197,8 @@ export class PodWorker {
     while (hasWork(actions)) {
       const result = await applyPodActions(this.#services, this.#pod, runtime, actions, signal);
       this.#rememberStarts(actions, result);
+      // What woke the worker up to here (its own work, for the most part) is seen by this look.
+      this.#poked = false;
       runtime = await runtimeState.inspect(this.#known(), signal);
       if (result.failed) this.#turn.fail();
       actions = this.#next(runtime, !result.failed);
@@ -376,6 +379,7 @@ export class PodWorker {
     this.#services.images.forgetPod(uid);
     this.#services.objects.release(uid);
     this.#services.tokens.forget(uid);
+    this.#services.creationLimit.forget(uid);
   }
 
   #known(): { uid: string; namespace: string; name: string } {
@@ -428,7 +432,7 @@ function withoutStarts(actions: PodActions): PodActions {
 }
 
 /** Its own status comes back to the kubelet with each write: that alone is nothing to act upon. */
-function isRelevantChange(before: Pod, after: Pod): boolean {
+function isRelevantChange(before: Pod, after: Pod, ownPhase: PodStatus['phase']): boolean {
   const essence = ({ metadata }: Pod): unknown[] => [
     metadata.labels,
     metadata.annotations,
@@ -440,7 +444,7 @@ function isRelevantChange(before: Pod, after: Pod): boolean {
   const hasGates = (after.spec.readinessGates ?? []).length > 0;
   return (
     hasGates ||
-    after.status.phase !== before.status.phase ||
+    (after.status.phase !== before.status.phase && after.status.phase !== ownPhase) ||
     !isDeepStrictEqual(essence(before), essence(after))
   );
 }

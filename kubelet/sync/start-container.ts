@@ -47,17 +47,26 @@ export async function startContainer(
   image: RuntimeImage,
   signal: AbortSignal,
 ): Promise<void> {
-  const { runtime, recorder, images } = services;
-  const { pod } = ready;
-  const { container } = start;
   const config = await prepareConfig(services, ready, start, image, signal);
-  signal.throwIfAborted();
+  const id = await services.creationLimit.run(ready.pod, signal, () =>
+    createAndStart(services, ready, start, config),
+  );
+  await afterStart(services, ready, start.container, id, signal);
+}
+
+async function createAndStart(
+  { runtime, recorder, images, metrics, resizes }: PodServices,
+  { pod, sandboxId, sandboxConfig }: ReadyPod,
+  start: StartAction,
+  config: ContainerConfig,
+): Promise<string> {
+  const { container } = start;
   let id: string;
-  services.metrics.containerStarting(typeOf(pod, container.name));
+  metrics.containerStarting(typeOf(pod, container.name));
   try {
     if (start.replaces !== undefined) await runtime.removeContainer(start.replaces);
-    await services.resizes.creating(pod, container.name);
-    id = await runtime.createContainer(ready.sandboxId, config, ready.sandboxConfig);
+    await resizes.creating(pod, container.name);
+    id = await runtime.createContainer(sandboxId, config, sandboxConfig);
   } catch (error) {
     // The image may have been removed since it was last seen.
     if (isCriError(error, 'not-found')) images.forget(container.image ?? '');
@@ -70,7 +79,7 @@ export async function startContainer(
     throw new StartContainerError('RunContainerError', error);
   }
   recorder.event(pod, 'Normal', 'Started', `Started container ${container.name}`);
-  await afterStart(services, ready, container, id, signal);
+  return id;
 }
 
 function typeOf({ spec }: Pod, name: string): ContainerType {

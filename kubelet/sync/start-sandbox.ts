@@ -36,18 +36,27 @@ export async function userNamespaceOf(services: PodServices, pod: Pod): Promise<
   return services.userNamespaces.rangeOf(pod.metadata.uid);
 }
 
-/** Answers the sandbox's ID. Once begun it is not broken off: half a sandbox would be left in the runtime. */
-export async function startSandbox(services: PodServices, pod: Pod, attempt: number): Promise<string> {
-  const { folders, cgroups, runtime, runtimeState } = services;
-  const [config, handler] = await Promise.all([
-    sandboxConfigFor(services, pod, attempt),
-    services.runtimeHandlerOf(pod),
-    mkdir(folders.logs(pod), { recursive: true }),
-    cgroups.ensure(pod, podCgroupLimits(pod, services.node.resources)),
-  ]);
+/**
+ * Answers the sandbox's ID. Rejects with the signal's reason when it aborts before its turn has come; once begun it is not
+ * broken off: half a sandbox would be left in the runtime.
+ */
+export async function startSandbox(
+  services: PodServices,
+  pod: Pod,
+  config: PodSandboxConfig,
+  signal: AbortSignal,
+): Promise<string> {
+  const { folders, cgroups, runtime, runtimeState, creationLimit } = services;
+  const handler = await services.runtimeHandlerOf(pod);
   const { uid, namespace, name } = pod.metadata;
-  runtimeState.expect({ uid, namespace, name });
-  return runtime.runPodSandbox(config, undefined, handler);
+  return creationLimit.run(pod, signal, async () => {
+    await Promise.all([
+      mkdir(folders.logs(pod), { recursive: true }),
+      cgroups.ensure(pod, podCgroupLimits(pod, services.node.resources)),
+    ]);
+    runtimeState.expect({ uid, namespace, name });
+    return runtime.runPodSandbox(config, undefined, handler);
+  });
 }
 
 /** Writes the file that all containers of the Pod see as /etc/hosts. */
