@@ -3,7 +3,6 @@ import { namespaces, pods } from '../../api/resources.js';
 import type { Pod } from '../../api/generated/core-v1.js';
 import { createRestClient } from '../../client/rest-client.js';
 import type { ApiClient, ObjectList } from '../../client/types.js';
-import { until } from '../support/until.js';
 
 /** Times of `performance.now()`, the first of each. */
 export interface SeenPod {
@@ -32,6 +31,8 @@ export class PodWatch {
   readonly client: ApiClient;
   readonly #abort = new AbortController();
   readonly #seen = new Map<string, SeenPod>();
+  /** By pod, what is asked again when an event of it comes: looking all the time would take from what is measured. */
+  readonly #waiting = new Map<string, Set<() => void>>();
   readonly #watching: Promise<void>;
 
   private constructor(client: ApiClient, { items, resourceVersion }: ObjectList<Pod>) {
@@ -52,8 +53,24 @@ export class PodWatch {
   }
 
   /** Waits until the watch has shown it of the pod. */
-  async when(name: string, what: Moment): Promise<number> {
-    return until(`${what} of ${name}`, () => this.#seen.get(name)?.[what], podTimeoutMs);
+  when(name: string, what: Moment): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const waiting = this.#waiting.get(name) ?? new Set();
+      this.#waiting.set(name, waiting);
+      const look = (): void => {
+        const timeMs = this.#seen.get(name)?.[what];
+        if (timeMs === undefined) return;
+        waiting.delete(look);
+        clearTimeout(timer);
+        resolve(timeMs);
+      };
+      const timer = setTimeout(() => {
+        waiting.delete(look);
+        reject(new Error(`gave up waiting until the watch shows ${what} of ${name}`));
+      }, podTimeoutMs);
+      waiting.add(look);
+      look();
+    });
   }
 
   seen(name: string): SeenPod {
@@ -102,6 +119,7 @@ export class PodWatch {
     if (isReady === true && isLater) seen.readyMs ??= nowMs;
     for (const id of endedIds(status)) if (!seen.earlier.has(id)) seen.ended.add(id);
     if (type === 'DELETED') seen.deletedMs = nowMs;
+    for (const look of this.#waiting.get(metadata.name) ?? []) look();
   }
 }
 
