@@ -4,7 +4,6 @@
  * A write that fails because the apiserver cannot be reached is tried again until it succeeds or is out of date. What
  * others write into the parts that the kubelet owns (a node controller that marks the Pod not ready) is put right.
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { Pod, PodCondition, PodStatus } from '../../api/generated/core-v1.js';
 import { findCondition } from '../../api/pod-helpers.js';
 import { startupAdmittedCondition } from '../../api/startup-report.js';
@@ -121,42 +120,54 @@ export class StatusManager {
   }
 
   #startWriting(uid: string, entry: Entry): void {
-    entry.writing ??= this.#write(uid, entry).finally(() => {
+    entry.writing ??= Promise.resolve().then(() => this.#write(uid, entry));
+  }
+
+  /**
+   * Until nothing is left to write. It says so in the same turn in which it finds that: what is published a moment later
+   * begins a write of its own, and is not taken for part of this one.
+   */
+  async #write(uid: string, entry: Entry): Promise<void> {
+    const { signal } = this.#options;
+    try {
+      while (!signal.aborted && this.#entries.get(uid) === entry) {
+        const patch = buildStatusPatch(entry.written, entry.wanted);
+        const target = this.#targetUid(entry.pod);
+        if (patch === undefined || target === undefined) return;
+        if (!(await this.#send(entry, patch, target))) return;
+      }
+    } finally {
       entry.writing = undefined;
       const { told } = entry;
       entry.told = undefined;
       if (told !== undefined) this.observe(told, uid);
-    });
+    }
   }
 
-  async #write(uid: string, entry: Entry): Promise<void> {
+  /** One try. False when nobody is left to tell: the Pod is gone, or another one has taken its name. */
+  async #send(entry: Entry, patch: object, target: string): Promise<boolean> {
     const { pods, clock, log, signal } = this.#options;
-    const { name, namespace } = entry.pod.metadata;
-    while (!signal.aborted && this.#entries.get(uid) === entry) {
-      const wanted = entry.wanted;
-      const patch = buildStatusPatch(entry.written, wanted);
-      const target = this.#targetUid(entry.pod);
-      if (patch === undefined || target === undefined) return;
-      try {
-        const body = { metadata: { uid: target }, status: patch };
-        const answer = await pods.patch({ namespace, name }, 'strategic', body, { subresource: 'status' });
-        entry.written = wanted;
-        entry.writtenVersion = versionOf(answer);
-        this.#backoff.reset(uid);
-        if (isDeepStrictEqual(entry.wanted, wanted)) return;
-      } catch (error) {
-        // The Pod is gone, or another one has taken its name: nobody is left to tell.
-        if (isStatusError(error, 'NotFound') || isStatusError(error, 'Conflict')) {
-          if (isStatusError(error, 'NotFound')) return;
-          if (!(await this.#refresh(entry))) return;
-        } else if (this.#backoff.failures(uid) === 0) {
-          log.warn('the status of a pod could not be written, will try again', {
-            pod: `${namespace}/${name}`,
-            err: error,
-          });
-        }
-        await sleep(clock, this.#backoff.next(uid), signal);
+    const { name, namespace, uid } = entry.pod.metadata;
+    const { wanted } = entry;
+    try {
+      const body = { metadata: { uid: target }, status: patch };
+      const answer = await pods.patch({ namespace, name }, 'strategic', body, { subresource: 'status' });
+      entry.written = wanted;
+      entry.writtenVersion = versionOf(answer);
+      this.#backoff.reset(uid);
+      return true;
+    } catch (error) {
+      if (isStatusError(error, 'NotFound')) return false;
+      if (isStatusError(error, 'Conflict')) {
+        if (!(await this.#refresh(entry))) return false;
+      } else if (this.#backoff.failures(uid) === 0) {
+        log.warn('the status of a pod could not be written, will try again', {
+          pod: `${namespace}/${name}`,
+          err: error,
+        });
       }
+      await sleep(clock, this.#backoff.next(uid), signal);
+      return true;
     }
   }
 
