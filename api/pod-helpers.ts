@@ -98,18 +98,41 @@ export function podRequests(pod: { readonly spec: PodSpec }): ResourceAmounts {
   return podAmounts(pod.spec, 'requests');
 }
 
+/**
+ * What a node must keep free for a Pod that runs there, also while its size changes: of each container the greatest of
+ * what it asks for, what it was promised and what it has. What the node has said it can never grant does not count.
+ */
+export function accountedRequests(pod: Pod): ResourceAmounts {
+  const statuses = [...(pod.status.initContainerStatuses ?? []), ...(pod.status.containerStatuses ?? [])];
+  if (statuses.length === 0) return podRequests(pod);
+  const isInfeasible = podCondition(pod, 'PodResizePending')?.reason === 'Infeasible';
+  return podAmounts(pod.spec, 'requests', (container) => {
+    const wanted = containerAmounts(container, 'requests');
+    const status = statuses.find(({ name }) => name === container.name);
+    if (status?.resources === undefined) return wanted;
+    const amounts = toAmounts(status.resources.requests ?? {});
+    raise(amounts, toAmounts(status.allocatedResources ?? {}));
+    if (!isInfeasible) raise(amounts, wanted);
+    return amounts;
+  });
+}
+
 /** The same sum over limits; a resource without a limit in some container counts only the others. */
 export function podLimits(pod: { readonly spec: PodSpec }): ResourceAmounts {
   return podAmounts(pod.spec, 'limits');
 }
 
-function podAmounts(spec: PodSpec, which: 'requests' | 'limits'): ResourceAmounts {
+function podAmounts(
+  spec: PodSpec,
+  which: 'requests' | 'limits',
+  amountsOf = (container: Container): ResourceAmounts => containerAmounts(container, which),
+): ResourceAmounts {
   const running = emptyAmounts();
-  for (const container of spec.containers) add(running, containerAmounts(container, which));
+  for (const container of spec.containers) add(running, amountsOf(container));
   const sidecars = emptyAmounts();
   const initPeak = emptyAmounts();
   for (const container of spec.initContainers ?? []) {
-    const own = containerAmounts(container, which);
+    const own = amountsOf(container);
     if (isSidecar(container)) {
       add(running, own);
       add(sidecars, own);

@@ -1,4 +1,5 @@
 /** Carries what the informers see into the snapshot and the queue. */
+import { isDeepStrictEqual } from 'node:util';
 import { canonicalJson } from '../api/label-hash.js';
 import { isPodTerminal } from '../api/pod-helpers.js';
 import type { Node, Pod } from '../api/generated/core-v1.js';
@@ -64,9 +65,12 @@ function onPodChange(options: WatchClusterOptions, before: Pod | undefined, afte
 }
 
 function onAssigned({ snapshot, queue }: WatchClusterOptions, before: Pod | undefined, pod: Pod): void {
-  snapshot.putPod(toPodInfo(pod), pod.spec.nodeName ?? '');
+  const info = toPodInfo(pod);
+  snapshot.putPod(info, pod.spec.nodeName ?? '');
   if (before === undefined) queue.onEvent({ type: 'pod-assigned', pod });
-  else if (differs(before, pod)) queue.onEvent({ type: 'pod-updated', before, pod });
+  // A resize gives its room back when the kubelet has done it, which the status alone tells.
+  else if (differs(before, pod) || !isDeepStrictEqual(toPodInfo(before).requests, info.requests))
+    queue.onEvent({ type: 'pod-updated', before, pod });
   else if (startupStage(before) !== 'none' && startupStage(pod) === 'none')
     queue.onEvent({ type: 'pod-started', pod });
 }

@@ -1,7 +1,7 @@
 /** A Pod with what every cycle asks of it, computed once. */
 import type { Container, Pod } from '../../api/generated/core-v1.js';
 import { keyOf } from '../../api/objects.js';
-import { podRequests } from '../../api/pod-helpers.js';
+import { accountedRequests } from '../../api/pod-helpers.js';
 import type { ResourceAmounts } from '../../api/pod-helpers.js';
 
 /** A port that a container takes on the node itself. */
@@ -29,7 +29,7 @@ export interface PodInfo {
 export const assumedRequests = { cpuMillicores: 100, memoryBytes: 200 * 1024 * 1024 } as const;
 
 export function toPodInfo(pod: Pod): PodInfo {
-  const requests = podRequests(pod);
+  const requests = accountedRequests(pod);
   return {
     pod,
     key: keyOf(pod),

@@ -2,6 +2,7 @@ import t from 'tap';
 import type { Container, Pod, PodCondition, PodSpec, Service } from '../../../api/generated/core-v1.js';
 import { fnv1a32, podTemplateHash, safeEncode } from '../../../api/label-hash.js';
 import {
+  accountedRequests,
   isPodActive,
   isPodAvailable,
   isPodReady,
@@ -98,6 +99,48 @@ void t.test('what a pod requests', async (t) => {
     pod({ spec: { containers: [{ resources: { requests: { memory: '1Gi', 'example.com/gpu': 2 } } }] } }),
   );
   t.match(amounts, { memoryBytes: 1024 ** 3, others: { 'example.com/gpu': 2 } });
+});
+
+void t.test('a pod whose size changes counts with the greatest of its sizes', async (t) => {
+  const cases: [
+    what: string,
+    allocated: string | undefined,
+    actual: string,
+    condition: string,
+    millicores: number,
+  ][] = [
+    ['nothing changes', '1', '1', '', 3000],
+    ['granted, not there yet', '3', '1', '', 5000],
+    ['deferred', '1', '1', 'Deferred', 5000],
+    ['infeasible', '1', '1', 'Infeasible', 3000],
+    ['on its way down', '1', '4', '', 6000],
+    ['a kubelet that tells no allocation', undefined, '4', '', 6000],
+  ];
+  for (const [what, allocated, actual, reason, millicores] of cases) {
+    const wanted = what === 'nothing changes' || what.startsWith('on') || allocated === undefined ? '1' : '3';
+    const status = {
+      ...(reason === '' ? {} : { conditions: [{ type: 'PodResizePending', status: 'True', reason }] }),
+      containerStatuses: [
+        {
+          name: 'a',
+          resources: { requests: { cpu: actual } },
+          ...(allocated === undefined ? {} : { allocatedResources: { cpu: allocated } }),
+        },
+        { name: 'b' },
+      ],
+    };
+    const spec = { containers: [container('a', wanted), container('b', '2')] };
+    t.equal(accountedRequests(pod({ spec, status })).cpuMillicores, millicores, what);
+    t.equal(accountedRequests(pod({ spec })).cpuMillicores, Number(wanted) * 1000 + 2000, 'without a status');
+  }
+  const sidecar = pod({
+    spec: {
+      initContainers: [container('s', '1', { restartPolicy: 'Always' })],
+      containers: [container('a', '1')],
+    },
+    status: { initContainerStatuses: [{ name: 's', resources: { requests: { cpu: '2' } } }] },
+  });
+  t.equal(accountedRequests(sidecar).cpuMillicores, 3000);
 });
 
 void t.test('the class of service', async (t) => {

@@ -87,6 +87,33 @@ await t.test('a pod gets a node, and it is told', async (t) => {
   t.same(world.attempts, ['scheduled']);
 });
 
+await t.test('a pod whose size changes holds the greater one until it has the smaller one', async (t) => {
+  const world = setUp(t);
+  await world.addNode({ name: 'n1' });
+  const resized = (has: string): PodStatus => ({
+    phase: 'Running',
+    containerStatuses: [
+      {
+        ...{ name: 'main', image: '', imageID: '', ready: true, restartCount: 0 },
+        resources: { requests: { cpu: has } },
+        allocatedResources: { cpu: '500m' },
+      },
+    ],
+  });
+  await world.addPod({
+    name: 'shrinking',
+    requests: { cpu: '500m' },
+    spec: { nodeName: 'n1' },
+    status: resized('1500m'),
+  });
+  await world.addPod({ name: 'next', requests: { cpu: '1' } });
+  t.match(await world.refused('next'), { message: /Insufficient cpu/ });
+  const at = { namespace: 'default', name: 'shrinking' };
+  const status = resized('500m');
+  await world.client.resource(pods).patch(at, 'merge', { status }, { subresource: 'status' });
+  t.equal(await world.scheduled('next'), 'n1');
+});
+
 await t.test('pods decided in one go do not share the same room', async (t) => {
   const world = setUp(t);
   for (const name of ['n1', 'n2']) await world.addNode({ name });
