@@ -59,15 +59,23 @@ export interface StormOutcome {
 const sampleMs = 500;
 const startCalls = ['run_podsandbox', 'create_container', 'start_container'];
 
-/** Prepares the disk, creates the pods and looks on until all are ready. What else is to happen does `meanwhile`. */
+/**
+ * Prepares the disk, creates the pods and looks on until all are ready that will ever be. What else is to happen does
+ * `meanwhile`; it creates the `later` pods of the plan as well.
+ */
 export async function runStorm(
   machine: StormMachine,
   plan: StormPlan,
-  meanwhile?: (storm: Storm) => Promise<void>,
+  options: {
+    readonly later?: readonly StormPod[];
+    readonly meanwhile?: (storm: Storm) => Promise<void>;
+  } = {},
 ): Promise<StormOutcome> {
+  const { later = [], meanwhile } = options;
   if (plan.folders === undefined) await machine.disk.prepare(plan.pods);
   const storm = await Storm.begin(machine, plan);
-  await machine.create(plan.pods, plan.folders ?? machine.disk.folders);
+  const now = plan.pods.filter((pod) => !later.includes(pod));
+  await machine.create(now, plan.folders ?? machine.disk.folders);
   return storm.watch(meanwhile);
 }
 
@@ -84,7 +92,7 @@ export class Storm {
   private constructor(machine: StormMachine, plan: StormPlan, calls: readonly CallHistogram[]) {
     this.machine = machine;
     this.plan = plan;
-    this.#names = plan.pods.map(({ name }) => name);
+    this.#names = plan.pods.filter((pod) => pod.isNeverReady !== true).map(({ name }) => name);
     this.#calls = calls;
     machine.disk.throttle(plan.rate);
     this.#before = machine.disk.counters();
@@ -217,7 +225,7 @@ function since(before: CallHistogram | undefined, after: CallHistogram): CallHis
 }
 
 async function readHistory(machine: StormMachine): Promise<unknown> {
-  return JSON.parse(await machine.askKubelet('/startup'));
+  return JSON.parse(await machine.askKubelet('/startup?history=true'));
 }
 
 /** In which some task has waited for a disk, since the machine began; undefined where the kernel does not count it. */

@@ -8,8 +8,11 @@ import { join } from 'node:path';
 import { UsageError } from '../../../common/usage-error.js';
 import { withCluster } from '../benchmarked-cluster.js';
 import type { Section } from '../report.js';
+import { fastDiskCase } from './fast-disk-case.js';
+import { queueCases } from './queue-cases.js';
 import { ResultsFile } from './results-file.js';
 import type { StormRun } from './results-file.js';
+import { runtimeOnDiskCases } from './runtime-on-disk-cases.js';
 import type { StormCase } from './storm-case.js';
 import { StormDisk } from './storm-disk.js';
 import { gateOff, StormMachine } from './storm-machine.js';
@@ -77,7 +80,7 @@ function verdict({ isForComparison }: StormCase, passed: boolean): string {
 }
 
 function chooseCases({ cases, limits }: StormBenchmarkOptions): readonly StormCase[] {
-  const proof: readonly StormCase[] = throttledCases;
+  const proof = [...throttledCases, fastDiskCase, ...queueCases, ...runtimeOnDiskCases];
   const all = [...proof, ...fixedCases(limits)];
   const unknown = cases.filter((name) => !all.some((one) => one.name === name));
   if (unknown.length > 0)
