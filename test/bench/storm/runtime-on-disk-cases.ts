@@ -35,7 +35,7 @@ function applications(): StormPod[] {
   const after = needed.map((name) => `service/${name}`).join(',');
   const ask = needed.map((name) => {
     const host = `$${name.toUpperCase()}_SERVICE_HOST`;
-    return `run wget -q -T 5 -O /dev/null http://${host}:8080/ || exit 1`;
+    return `run nc -w 5 ${host} 8080 </dev/null >/dev/null || exit 1`;
   });
   return stormPods(58, {
     name: 'application',
