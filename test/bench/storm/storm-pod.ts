@@ -2,16 +2,16 @@
  * What a pod of a storm does: reads a cold file of its own past the page cache (or copies it and waits until the copy is
  * on the disk), and then serves. It is killed when it does not serve within its deadline, as real programs are. Pure.
  */
-import type { Pod } from '../../../api/generated/core-v1.js';
+import type { Container, Pod } from '../../../api/generated/core-v1.js';
 import type { Draft } from '../../../api/objects.js';
 import { namespace } from '../pod-watch.js';
 
 export const image = 'localhost/knarr/web:1';
 export const mebibyte = 1024 * 1024;
 
-/** The liveness probe gives up so long after the container's start: its third failure, one each five seconds. */
+/** So long after the container's start its liveness probe has failed for the third time. */
 export const deadlineSeconds = 15;
-const periodSeconds = 5;
+const failureThreshold = 3;
 
 export interface StormPod {
   readonly name: string;
@@ -19,6 +19,8 @@ export interface StormPod {
   readonly megabytes: number;
   /** `copy`: writes as much, too. */
   readonly work: 'read' | 'copy';
+  /** Of its liveness probe; {@link deadlineSeconds} unless it says another one. A multiple of three. */
+  readonly deadlineSeconds?: number;
   /** Seconds of its own before it touches the disk. */
   readonly delaySeconds: number;
   /** Shell that it runs after its work and before it serves: a pod that needs another one asks for it there. */
@@ -76,7 +78,7 @@ export function podOf(pod: StormPod, folders: StormFolders): Draft<Pod> {
           imagePullPolicy: 'IfNotPresent',
           command: ['/bin/sh', '-c', scriptOf(pod)],
           volumeMounts: volumes.map((volume) => ({ name: volume.name, mountPath: `/${volume.name}` })),
-          ...(pod.isNeverReady === true ? { readinessProbe: neverReady } : probes),
+          ...(pod.isNeverReady === true ? neverReady : probesOf(pod.deadlineSeconds ?? deadlineSeconds)),
         },
       ],
       volumes,
@@ -84,18 +86,22 @@ export function podOf(pod: StormPod, folders: StormFolders): Draft<Pod> {
   };
 }
 
-const probes = {
-  livenessProbe: {
-    httpGet: { path: '/', port: 8080 },
-    initialDelaySeconds: periodSeconds,
-    periodSeconds,
-    failureThreshold: deadlineSeconds / periodSeconds,
-    timeoutSeconds: periodSeconds,
-  },
-  // By TCP: a second process in each pod each second would be a storm of its own.
-  readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1, timeoutSeconds: 5 },
-};
-const neverReady = { tcpSocket: { port: 8080 }, periodSeconds: 1 };
+function probesOf(deadline: number): Partial<Container> {
+  const periodSeconds = deadline / failureThreshold;
+  return {
+    livenessProbe: {
+      httpGet: { path: '/', port: 8080 },
+      initialDelaySeconds: periodSeconds,
+      periodSeconds,
+      failureThreshold,
+      timeoutSeconds: periodSeconds,
+    },
+    // By TCP: a second process in each pod each second would be a storm of its own.
+    readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1, timeoutSeconds: 5 },
+  };
+}
+
+const neverReady = { readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 } };
 
 /** A shell that ends at once on SIGTERM, whatever its child waits for. */
 function scriptOf(pod: StormPod): string {
