@@ -74,12 +74,7 @@ export class PodWatch {
   }
 
   seen(name: string): SeenPod {
-    return this.#seen.get(name) ?? nothing;
-  }
-
-  /** Containers of these pods that have ended since the watch began, or since the pod was created. */
-  ends(names: readonly string[]): number {
-    return names.reduce((sum, name) => sum + this.seen(name).ended.size, 0);
+    return this.#seen.get(name) ?? unseenPod;
   }
 
   async stop(): Promise<void> {
@@ -123,7 +118,8 @@ export class PodWatch {
   }
 }
 
-const nothing: SeenPod = { earlier: new Set(), ended: new Set(), isRunning: false };
+/** A pod that no watch has shown. */
+export const unseenPod: SeenPod = { earlier: new Set(), ended: new Set(), isRunning: false };
 
 function containerIds(status: Pod['status']): string[] {
   return (status.containerStatuses ?? []).flatMap(({ containerID }) => containerID ?? []);

@@ -9,6 +9,7 @@ import { missingPackages, neededPrograms } from '../../cli/checks/packages.js';
 import { installPackages } from '../../cli/packages/install-packages.js';
 import { packageRoot } from '../../common/paths.js';
 import { exitCodes, UsageError } from '../../common/usage-error.js';
+import { throttlePrograms } from '../faults/small-disk.js';
 import { findTestFiles, testKinds } from './find-test-files.js';
 import { houseChecks, runHouseCheck } from './house-checks.js';
 import { runTestFile } from './run-test-file.js';
@@ -30,7 +31,16 @@ function say(line: string): void {
 }
 
 async function installWhatIsMissing(): Promise<void> {
-  const missing = missingPackages([...neededPrograms, ...testPrograms]);
+  await install(missingPackages([...neededPrograms, ...testPrograms]));
+  try {
+    await install(missingPackages(throttlePrograms));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    say(`Tests on a throttled disk will be left out: ${error.message}`);
+  }
+}
+
+async function install(missing: readonly string[]): Promise<void> {
   if (missing.length === 0) return;
   say(`Installing with apt-get: ${missing.join(' ')}`);
   await installPackages(

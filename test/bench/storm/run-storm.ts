@@ -5,6 +5,8 @@ import { idealMs } from './ideal-time.js';
 import type { RateChange } from './ideal-time.js';
 import { callsBetween, quantileOfCalls, readCalls } from './runtime-calls.js';
 import type { CallHistogram } from './runtime-calls.js';
+import { unseenPod } from '../pod-watch.js';
+import type { SeenPod } from '../pod-watch.js';
 import type { StormMachine } from './storm-machine.js';
 import { bytesOf } from './storm-pod.js';
 import type { StormFolders, StormPod } from './storm-pod.js';
@@ -114,7 +116,18 @@ export class Storm {
   }
 
   get readyCount(): number {
-    return this.#names.filter((name) => this.machine.watch.seen(name).readyMs !== undefined).length;
+    return this.#names.filter((name) => this.seen(name).readyMs !== undefined).length;
+  }
+
+  /** Containers that have ended. */
+  get kills(): number {
+    return this.#names.reduce((sum, name) => sum + this.seen(name).ended.size, 0);
+  }
+
+  /** What has been seen of a pod of this storm, and not of one that had the same name in an earlier storm. */
+  seen(name: string): SeenPod {
+    const seen = this.machine.watch.seen(name);
+    return (seen.deletedMs ?? Infinity) < this.#beginMs ? unseenPod : seen;
   }
 
   /** Waits until a condition holds, or the patience is at its end: then false. */
@@ -151,7 +164,7 @@ export class Storm {
     const { rate, changes } = plan;
     const disk = machine.disk.counters();
     const bytes = bytesOf(plan.pods);
-    const kills = machine.watch.ends(this.#names);
+    const { kills } = this;
     const ready = this.readyCount;
     const after = await readStartCalls(machine);
     const calls = this.#calls.length === 0 ? after : after.map((one, i) => since(this.#calls[i], one));
@@ -176,7 +189,7 @@ export class Storm {
   #times(moment: 'readyMs' | 'runningMs'): Record<string, number> {
     return Object.fromEntries(
       this.#names.flatMap((name) => {
-        const at = this.machine.watch.seen(name)[moment];
+        const at = this.seen(name)[moment];
         return at === undefined ? [] : [[name, (at - this.#beginMs) / 1000]];
       }),
     );
@@ -188,14 +201,14 @@ export class Storm {
     while (!signal.aborted) {
       await sleep(systemClock, sampleMs, signal);
       const [now, nowMs] = [pressureMs(), performance.now()];
-      const seen = this.#names.map((name) => this.machine.watch.seen(name));
+      const seen = this.#names.map((name) => this.seen(name));
       const disk = this.machine.disk.counters();
       const { readBytes, writtenBytes } = this.#before;
       this.#moments.push({
         t: this.elapsedMs / 1000,
         ready: this.readyCount,
         starting: seen.filter((pod) => pod.isRunning && pod.readyMs === undefined).length,
-        kills: this.machine.watch.ends(this.#names),
+        kills: this.kills,
         bytes: disk.readBytes - readBytes + disk.writtenBytes - writtenBytes,
         pressure: now === undefined || before === undefined ? undefined : (now - before) / (nowMs - beforeMs),
       });
