@@ -142,7 +142,7 @@ export async function runKubelet(
     log,
   });
   // Who is let in depends on what is made after the workers.
-  const state: { care?: NodeCare; shuttingDown: boolean } = { shuttingDown: false };
+  const state: { care?: NodeCare; nodeReport?: NodeReport; shuttingDown: boolean } = { shuttingDown: false };
   const admit = createAdmission({
     ...settings,
     node: nodeInformer,
@@ -160,7 +160,7 @@ export async function runKubelet(
       calls,
       allocations,
       onStartupLook: () => {
-        nodeReport.changed();
+        state.nodeReport?.changed();
       },
     },
     running,
@@ -240,6 +240,7 @@ export async function runKubelet(
       log,
     });
   };
+  state.nodeReport = nodeReport;
   const left = leaveAfter(signal, shutDown, stop, log);
   await prepareCgroups(settings.configuration, machine, parts.cgroups);
   await allocations.load();
@@ -357,16 +358,6 @@ function assemble(
       link.workers?.pokeForObjects([uid]);
     },
   });
-  const probes = new ProbeManager({
-    runtime,
-    clock,
-    recorder,
-    metrics: kubeletMetrics,
-    hostIp: nodeIp,
-    onChange: (uid) => {
-      link.workers?.poke(uid);
-    },
-  });
   const images = new ImageManager({
     runtime,
     recorder,
@@ -411,6 +402,17 @@ function assemble(
       : offGate(nodeName, clock, parts.gate);
   const policy = resourcePolicyOf(configuration, machine, cgroups);
   const allocatable = nodeAllocatable({ machine, configuration });
+  const probes = new ProbeManager({
+    runtime,
+    clock,
+    recorder,
+    metrics: kubeletMetrics,
+    mercy: startup.mercy,
+    hostIp: nodeIp,
+    onChange: (uid) => {
+      link.workers?.poke(uid);
+    },
+  });
   const podServices: PodServices = {
     node: {
       name: nodeName,

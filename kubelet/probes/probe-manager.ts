@@ -6,6 +6,7 @@
  * kubelet that was restarted takes over what the apiserver has published, so that nothing flaps.
  */
 import type { Container, ContainerStatus, Pod, Probe } from '../../api/generated/core-v1.js';
+import { isAborted } from '../../client/is-aborted.js';
 import type { EventRecorder } from '../../client/types.js';
 import type { Clock } from '../../common/clock.js';
 import type { ContainerRuntime } from '../cri/runtime.js';
@@ -28,11 +29,24 @@ const definitions = {
 } as const;
 const words = { startup: 'Startup', liveness: 'Liveness', readiness: 'Readiness' } as const;
 
+/** Whoever can keep a container from being killed though its probe condemns it. */
+export interface ProbeMercy {
+  /**
+   * Asked at each check of a liveness or startup probe that failed; its answer counts when `isCondemned`: the container
+   * would be killed for this one. Does not reject.
+   */
+  spares(pod: Pod, container: Container, containerId: string, isCondemned: boolean): Promise<boolean>;
+  /** The container is gone. */
+  forget(containerId: string): void;
+}
+
 export interface ProbeManagerOptions {
   readonly runtime: ContainerRuntime;
   readonly clock: Clock;
   readonly recorder: EventRecorder;
   readonly metrics?: Pick<KubeletMetrics, 'probed' | 'forgetProbes'>;
+  /** Nobody is spared when absent. */
+  readonly mercy?: ProbeMercy | undefined;
   /** The address of Pods in the node's network. */
   readonly hostIp: string;
   /** A verdict of this Pod changed. */
@@ -152,12 +166,14 @@ export class ProbeManager implements ProbeVerdicts, ContainerReadiness {
     const counted = ok ? 'successful' : result.outcome === 'unknown' ? 'unknown' : 'failed';
     metrics?.probed(subjectOf(running), kind, counted, (clock.monotonicMs() - beganMs) / 1000);
     const counts = result.outcome !== 'unknown' && (ok || ageMs >= countingFromMs(probe));
-    const after = !counts
+    const judged = !counts
       ? before
       : advanceProbe(before, ok, {
           success: kind === 'readiness' ? (probe.successThreshold ?? 1) : 1,
           failure: probe.failureThreshold ?? 3,
         });
+    const after = ok || !counts ? judged : await this.#spare(running, kind, before, judged);
+    if (isAborted(abort.signal)) return;
     running.states.set(kind, after);
     const event = (reason: string, what: string): void => {
       recorder.event(pod, 'Warning', reason, `${words[kind]} probe ${what}: ${result.output}`);
@@ -172,10 +188,25 @@ export class ProbeManager implements ProbeVerdicts, ContainerReadiness {
     else if (kind === 'startup' && after.verdict === 'success') this.#scheduleAfterStartup(running);
   }
 
+  /** The failures stay counted, so that the next one condemns the container anew. Readiness tells the truth. */
+  async #spare(
+    { pod, container, containerId }: Running,
+    kind: ProbeKind,
+    before: ProbeState,
+    judged: ProbeState,
+  ): Promise<ProbeState> {
+    const { mercy } = this.#options;
+    if (mercy === undefined || kind === 'readiness') return judged;
+    const isCondemned = judged.verdict === 'failure';
+    const isSpared = await mercy.spares(pod, container, containerId, isCondemned);
+    return isCondemned && isSpared ? { ...judged, verdict: before.verdict } : judged;
+  }
+
   #end(id: string, running: Running): void {
     running.abort.abort();
     for (const cancel of running.timers.values()) cancel();
     this.#running.delete(id);
+    this.#options.mercy?.forget(id);
     this.#options.metrics?.forgetProbes(subjectOf(running));
   }
 }

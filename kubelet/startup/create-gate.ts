@@ -22,6 +22,7 @@ import { createProgressReader } from './pressure/progress-reader.js';
 import type { ProgressReader } from './pressure/progress-reader.js';
 import { createSampler, machineTexts } from './pressure/sampler.js';
 import type { Sampler } from './pressure/sampler.js';
+import { StartupMercy } from './probe-mercy.js';
 import type { RuntimeCalls } from './runtime-calls.js';
 import { createStartSurroundings } from './start-surroundings.js';
 import { AdmittingGate } from './startup-gate.js';
@@ -62,6 +63,7 @@ export interface KubeletGate {
   readonly gate: StartupGate;
   /** Undefined in mode Off. */
   readonly engine: AdmittingGate | undefined;
+  readonly mercy: StartupMercy | undefined;
   report(withHistory: boolean): StartupReport;
 }
 
@@ -70,6 +72,7 @@ export function createGate(options: GateOptions): KubeletGate {
   const { startupIO } = configuration;
   if (startupIO.mode === 'Off') return offGate(nodeName, clock);
   const { devices, sampler, progress } = options.machine ?? machineOf(options);
+  const areRegistriesCharged = startupIO.backends.some(({ registries }) => registries.length > 0);
   // The metrics show the engine, and the engine counts in them.
   const link: { engine?: AdmittingGate } = {};
   const startupMetrics = createStartupMetrics(metrics, () => link.engine?.report(false).devices ?? []);
@@ -78,7 +81,7 @@ export function createGate(options: GateOptions): KubeletGate {
     mode: startupIO.mode,
     controller: controllerFor(startupIO.mode, startupIO),
     limits: startupIO,
-    surroundings: createStartSurroundings({ ...options, devices }),
+    surroundings: createStartSurroundings({ ...options, devices, areRegistriesCharged }),
     others: new ClusterReadiness(options),
     sampler,
     bytesOf: (pod, devices) => progress.bytesOf(cgroups.pathOf(pod), devices),
@@ -86,7 +89,15 @@ export function createGate(options: GateOptions): KubeletGate {
     metrics: startupMetrics,
   });
   link.engine = engine;
-  return { gate: engine, engine, report: (withHistory) => engine.report(withHistory) };
+  const mercy = new StartupMercy({
+    ...options,
+    gate: engine,
+    progress,
+    cgroupOf: (pod, containerId) => `${cgroups.pathOf(pod)}/${containerId}`,
+    sparedForMs: startupIO.sparedForMs,
+    metrics: startupMetrics,
+  });
+  return { gate: engine, engine, mercy, report: (withHistory) => engine.report(withHistory) };
 }
 
 /** Starts are not held back. */
@@ -95,6 +106,7 @@ export function offGate(nodeName: string, clock: Clock, gate: StartupGate = open
   return {
     gate,
     engine: undefined,
+    mercy: undefined,
     report: () => ({ node: nodeName, mode: 'Off', atMs: clock.now(), ...nothing }),
   };
 }

@@ -18,12 +18,15 @@ export interface Surroundings {
 export interface StartSurroundings {
   /** The devices that every Pod is charged to: those of images, writable layers, folders and logs. */
   ofNode(): Promise<readonly BackingDevice[]>;
-  of(pod: Pod): Promise<Surroundings>;
+  /** Asks for images only when that matters: for the order of a queue, or for registries that count as a device. */
+  of(pod: Pod, needsImages: boolean): Promise<Surroundings>;
 }
 
 export interface StartSurroundingsOptions {
   readonly devices: PodDevices;
   readonly runtime: Pick<ContainerRuntime, 'listImages'>;
+  /** A registry is a device: what must be pulled says which ones a Pod is charged to. */
+  readonly areRegistriesCharged: boolean;
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -44,7 +47,7 @@ const podOfNothing: Pod = {
 };
 
 export function createStartSurroundings(options: StartSurroundingsOptions): StartSurroundings {
-  const { devices, signal, runtime, clock, log } = options;
+  const { devices, signal, runtime, areRegistriesCharged, clock, log } = options;
   let images: { readonly list: Promise<readonly RuntimeImage[]>; readonly untilMs: number } | undefined;
   const listImages = (): Promise<readonly RuntimeImage[]> => {
     if (images === undefined || images.untilMs < clock.monotonicMs())
@@ -53,7 +56,9 @@ export function createStartSurroundings(options: StartSurroundingsOptions): Star
   };
   return {
     ofNode: () => devices.devicesOfPod(podOfNothing, [], signal),
-    of: async (pod) => {
+    of: async (pod, needsImages) => {
+      if (!needsImages && !areRegistriesCharged)
+        return { devices: await devices.devicesOfPod(pod, [], signal), areImagesPresent: true };
       const missing = await missingImages(pod, listImages).catch((error: unknown) => {
         log.warn('the runtime did not list its images: starts are ordered without', { err: error });
         return [];

@@ -125,9 +125,9 @@ export class AdmittingGate implements StartupGate, StartEngine {
       return start.handOver();
     }
     start.devices = this.#nodeDevices;
-    void this.#lookUp(start);
     if (request.underWaySinceMs !== undefined) this.#adopt(start, request.underWaySinceMs);
     else this.#admitNext();
+    void this.#lookUp(start);
     this.#wake?.();
     return start.handOver();
   }
@@ -188,17 +188,22 @@ export class AdmittingGate implements StartupGate, StartEngine {
   }
 
   /**
-   * Whether a device that the Pod lives on is saturated. Looks at the devices for `watchMs` from now on, so that the
-   * next answer is a fresh one.
+   * The devices that a Pod lives on, and whether one of them is saturated. Looks at the devices for `watchMs` from now on,
+   * so that the next answer is a fresh one.
    */
-  async isSaturatedFor(pod: Pod, watchMs: number): Promise<boolean> {
+  async saturationOf(
+    pod: Pod,
+    watchMs: number,
+  ): Promise<{ readonly isSaturated: boolean; readonly devices: readonly BackingDevice[] }> {
     const { surroundings, clock } = this.#options;
     this.#watchedUntilMs = Math.max(this.#watchedUntilMs, clock.monotonicMs() + watchMs);
     this.#wake?.();
     const known = this.#starts.get(pod.metadata.uid)?.devices;
-    const devices =
-      known ?? (await surroundings.of(pod)).devices.flatMap(({ key }) => this.#devices.get(key) ?? []);
-    return devices.some(({ isSaturated }) => isSaturated);
+    const devices = known ?? this.#slotsOf((await surroundings.of(pod, false)).devices);
+    return {
+      isSaturated: devices.some(({ isSaturated }) => isSaturated),
+      devices: devices.map(({ device }) => device),
+    };
   }
 
   report(withHistory: boolean): StartupReport {
@@ -257,7 +262,10 @@ export class AdmittingGate implements StartupGate, StartEngine {
   /** What takes time is found out here; a start on an idle node is admitted before it is known. */
   async #lookUp(start: Start): Promise<void> {
     try {
-      const { devices, areImagesPresent } = await this.#options.surroundings.of(start.pod);
+      const { devices, areImagesPresent } = await this.#options.surroundings.of(
+        start.pod,
+        start.state === 'queued',
+      );
       if (start.state === 'over') return;
       start.areImagesPresent = areImagesPresent;
       this.#charge(start, this.#slotsOf(devices));

@@ -1,6 +1,6 @@
 /**
  * A kubelet that another process has killed at a step that it names, and that the next one follows:
- * `node kubelet-steps-victim.js KUBECONFIG CONTAINERD_ENDPOINT CGROUP_ROOT FOLDER`. Says `serving`, then `armed` for each
+ * `node kubelet-steps-victim.js KUBECONFIG CONTAINERD_ENDPOINT CGROUP_ROOT FOLDER [CONFIGURATION]`. Says `serving`, then `armed` for each
  * line with a death (JSON) that comes in.
  */
 import { createInterface } from 'node:readline';
@@ -12,7 +12,7 @@ import { TestNode } from '../support/kubelet.js';
 import { MortalRuntime } from '../support/mortal-runtime.js';
 import type { Death } from '../support/mortal-runtime.js';
 
-const [, , kubeconfig = '', endpoint = '', root = '', folder = ''] = process.argv;
+const [, , kubeconfig = '', endpoint = '', root = '', folder = '', configuration] = process.argv;
 const runtime = new MortalRuntime(new GrpcRuntime(endpoint));
 const node = new TestNode({
   client: createRestClient({ connection: { kubeconfig }, userAgent: 'test-kubelet' }),
@@ -20,6 +20,13 @@ const node = new TestNode({
   cgroups: createCgroupManager({ root }),
   mounter: systemMounter,
   folder,
+  // Without a configuration all pods start at once.
+  ...(configuration === undefined
+    ? {}
+    : {
+        configuration: JSON.parse(configuration) as Readonly<Record<string, unknown>>,
+        gate: 'of the configuration',
+      }),
 });
 await node.start();
 process.stdout.write('serving\n');

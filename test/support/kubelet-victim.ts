@@ -10,7 +10,7 @@ import type { Death } from './mortal-runtime.js';
 const program = join(fileURLToPath(import.meta.url), '../../integration/kubelet-steps-victim.js');
 
 export class KubeletVictim {
-  /** KUBECONFIG CONTAINERD_ENDPOINT CGROUP_ROOT FOLDER */
+  /** KUBECONFIG CONTAINERD_ENDPOINT CGROUP_ROOT FOLDER [CONFIGURATION] */
   readonly #parameters: readonly string[];
   #process: ChildProcess | undefined;
   #lines: AsyncIterator<string> | undefined;

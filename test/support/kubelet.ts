@@ -40,7 +40,7 @@ export interface TestKubeletOptions {
   readonly cgroups?: CgroupManager;
   readonly mounter?: Mounter;
   /** All start at once when neither is given. */
-  readonly gate?: StartupGate;
+  readonly gate?: StartupGate | 'of the configuration';
   readonly startup?: StartupMachine;
   readonly logLevel?: LogLevel;
   /** Keys of KubeletConfiguration as in a file. */
@@ -160,9 +160,7 @@ export class TestNode {
       runtime: this.#options.runtime,
       cgroups: this.#options.cgroups ?? noCgroups,
       mounter: this.mounter,
-      ...(this.#options.startup === undefined
-        ? { gate: this.#options.gate ?? openGate }
-        : { startup: this.#options.startup }),
+      ...gateOf(this.#options),
       clock: systemClock,
       log,
       metrics: new Registry(),
@@ -249,6 +247,11 @@ export class TestNode {
       timeoutMs,
     );
   }
+}
+
+function gateOf({ gate, startup }: TestKubeletOptions): Pick<KubeletParts, 'gate' | 'startup'> {
+  if (startup !== undefined) return { startup };
+  return gate === 'of the configuration' ? {} : { gate: gate ?? openGate };
 }
 
 /** Asks until there is an answer. */
