@@ -78,6 +78,16 @@ export function checkTogether(configuration: KubeletConfiguration): string[] {
     configuration.userNamespaces.idsPerPod % 65_536 !== 0,
     'userNamespaces.idsPerPod: must be a multiple of 65536',
   );
+  const { initialLimit, maxLimit, backends } = configuration.startupIO;
+  check(
+    maxLimit > 0 && maxLimit < initialLimit,
+    `startupIO.maxLimit: ${String(maxLimit)} is less than startupIO.initialLimit, ${String(initialLimit)}`,
+  );
+  for (const [index, { name }] of backends.entries())
+    check(
+      backends.findIndex((one) => one.name === name) < index,
+      `startupIO.backends: two are called ${name}`,
+    );
   const { tlsCertFile, tlsPrivateKeyFile } = configuration;
   check(
     (tlsCertFile === '') !== (tlsPrivateKeyFile === ''),

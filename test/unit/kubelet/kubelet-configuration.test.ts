@@ -99,6 +99,34 @@ void t.test('what cannot be is refused by name, with how to mend it', (t) => {
       { readOnlyPort: 10_255 },
       /^readOnlyPort: 10255 is not supported: everything is served on the secure port only$/,
     ],
+    [{ startupIO: { mode: 'Slow' } }, /^startupIO.mode: "Slow" is not one of Adaptive, Fixed, Off$/],
+    [{ startupIO: { fixedLimit: 0 } }, /^startupIO.fixedLimit: 0 is not a whole number, at least 1$/],
+    [{ startupIO: { slotTimeout: '10' } }, /^startupIO.slotTimeout: "10" is not a duration such as/],
+    [
+      { startupIO: { initialLimit: 8, maxLimit: 4 } },
+      /^startupIO.maxLimit: 4 is less than startupIO.initialLimit, 8$/,
+    ],
+    [
+      { startupIO: { backends: [{ name: 'a' }] } },
+      /^startupIO.backends\[0\]: .* give at least one of devices/,
+    ],
+    [
+      { startupIO: { backends: [{ name: 'a', devices: ['sdc'] }] } },
+      /^startupIO.backends\[0\].devices\[0\]: "sdc" is not a device such as \/dev\/sdc or 8:32$/,
+    ],
+    [
+      { startupIO: { backends: [{ name: 'a', mountPoints: ['data'] }] } },
+      /^startupIO.backends\[0\].mountPoints\[0\]: "data" is not an absolute path/,
+    ],
+    [
+      { startupIO: { backends: [{ name: 'a', registries: ['host/path'] }] } },
+      /^startupIO.backends\[0\].registries\[0\]: "host\/path" is not a registry/,
+    ],
+    [{ startupIO: { backends: [{ name: 'a', disks: [] }] } }, /^startupIO.backends\[0\].disks: unknown key$/],
+    [
+      { startupIO: { backends: ['b', 'b'].map((name) => ({ name, devices: ['8:0'] })) } },
+      /^startupIO.backends: two are called b$/,
+    ],
     [{ maxPods: 'x', port: 'y' }, /^port: .*\nmaxPods: /],
   ];
   for (const [json, message] of table)
