@@ -31,6 +31,7 @@ export class DeviceSlots {
   readonly #history: HistorySample[] = [];
   #state: ControllerState;
   #steppedAtMs: number | undefined;
+  #admittedAtMs = -Infinity;
   #completions: { readonly durationMs: number }[] = [];
   #failures = 0;
   #measured = nothingMeasured;
@@ -61,13 +62,20 @@ export class DeviceSlots {
     return this.#holders.size;
   }
 
-  get hasFreeSlot(): boolean {
-    return this.held < this.limit;
+  /** Milliseconds until a slot can be taken; Infinity while none is free. `nowMs` is of a clock that never goes back. */
+  slotInMs(nowMs: number): number {
+    if (this.held >= this.limit) return Infinity;
+    return Math.max(0, this.#admittedAtMs + (this.#state.spacingMs ?? 0) - nowMs);
   }
 
   /** Takes a slot, whether there is one or not. Idempotent. */
   hold(uid: string): void {
     this.#holders.add(uid);
+  }
+
+  /** Somebody was admitted: the next one keeps the controller's distance. */
+  admitted(nowMs: number): void {
+    this.#admittedAtMs = nowMs;
   }
 
   /** Idempotent. */

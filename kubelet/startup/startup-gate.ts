@@ -85,6 +85,7 @@ export class AdmittingGate implements StartupGate, StartEngine {
   /** Pods that may hold a slot already, and have not been looked at. */
   readonly #unseen = new Set<string>();
   #cancelUnseen: (() => void) | undefined;
+  #cancelSpaced: (() => void) | undefined;
   #progressAtMs = -Infinity;
   #restingSinceMs: number;
   /** Somebody wants to know of the devices until then, though nothing starts. */
@@ -184,6 +185,7 @@ export class AdmittingGate implements StartupGate, StartEngine {
       this.#options.onLook?.();
     }
     this.#cancelUnseen?.();
+    this.#cancelSpaced?.();
     signal.removeEventListener('abort', stop);
   }
 
@@ -323,21 +325,41 @@ export class AdmittingGate implements StartupGate, StartEngine {
         this.#order,
         {
           nowMs: clock.now(),
-          hasFreeSlot: (key) => this.#devices.get(key)?.hasFreeSlot !== false,
+          hasFreeSlot: (key, isCritical) => {
+            const inMs = this.#devices.get(key)?.slotInMs(clock.monotonicMs()) ?? 0;
+            return isCritical ? inMs < Infinity : inMs === 0;
+          },
           holders: this.#holders(),
         },
       );
       const start = next === undefined ? undefined : this.#starts.get(next.start.uid);
-      if (next === undefined || start === undefined) return;
+      if (next === undefined || start === undefined) break;
       this.#order = next.state;
       this.#admit(start);
     }
+    this.#lookAgainForSlots();
+  }
+
+  /** When the distance to the last admission is kept on some device. */
+  #lookAgainForSlots(): void {
+    const { clock } = this.#options;
+    this.#cancelSpaced?.();
+    const waitsMs = [...this.#devices.values()].map((device) => device.slotInMs(clock.monotonicMs()));
+    const nextMs = Math.min(...waitsMs.filter((waitMs) => waitMs > 0));
+    const isAwaited = [...this.#starts.values()].some(({ state }) => state === 'queued');
+    this.#cancelSpaced =
+      nextMs === Infinity || !isAwaited
+        ? undefined
+        : clock.schedule(nextMs, () => {
+            this.#admitNext();
+          });
   }
 
   #admit(start: Start): void {
     const { clock, recorder, metrics } = this.#options;
     const waitedMs = clock.now() - start.waitsSinceMs;
     this.#hold(start, clock.now());
+    for (const device of start.devices ?? []) device.admitted(clock.monotonicMs());
     metrics.admitted(waitedMs / 1000);
     const text = admittedText(waitedMs);
     if (start.wasToldQueued) recorder.event(start.pod, 'Normal', 'StartupAdmitted', `Pod is ${text}`);

@@ -18,8 +18,8 @@ export interface OrderState {
 
 export interface Room {
   readonly nowMs: number;
-  /** Whether a device has a free slot, by its key. */
-  readonly hasFreeSlot: (device: string) => boolean;
+  /** Whether a device, by its key, has a slot for one more; a critical Pod need not keep the distance to the one before. */
+  readonly hasFreeSlot: (device: string, isCritical: boolean) => boolean;
   /** The starts that hold a slot now. */
   readonly holders: readonly { readonly uid: string; readonly ownerKey: string }[];
 }
@@ -67,7 +67,8 @@ function firstWithRoom(
   const kept = new Set<string>();
   for (const [place, start] of ordered.entries()) {
     if (start.isBlocked) continue;
-    if (start.devices.every((device) => !kept.has(device) && hasFreeSlot(device))) return start;
+    if (start.devices.every((device) => !kept.has(device) && hasFreeSlot(device, start.isCritical)))
+      return start;
     const keeps = start.isCritical || (place === 0 && nowMs - start.queuedAtMs >= patienceMs);
     if (keeps) for (const device of start.devices) kept.add(device);
   }

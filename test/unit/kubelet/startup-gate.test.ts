@@ -381,3 +381,25 @@ void t.test('what is told and counted', async (t) => {
   t.match(report.history, [{ key: 'sda', about: '/dev/sda' }]);
   t.ok((report.history[0]?.samples.length ?? 0) >= 2);
 });
+
+void t.test('admissions keep the distance that the controller asks for, but for critical pods', async (t) => {
+  const spaced = { limit: 4, isSaturated: false, spacingMs: 800 };
+  const gate = world(t, {
+    more: { controller: { name: 'Spaced', begin: () => spaced, step: (state) => state } },
+  });
+  await gate.askAll(['a', 'b', 'c', 'd', 'e']);
+  t.strictSame(gate.admitted, ['a']);
+  await gate.pass(700);
+  t.strictSame(gate.admitted, ['a'], 'slots are free, but the last admission is too near');
+  await gate.pass(100);
+  t.strictSame(gate.admitted, ['a', 'b'], 'at the very moment, not at the next look');
+  gate.ask(gate.pod('critical', { spec: { priority: 2_000_001_000 } }));
+  await gate.settle();
+  t.strictSame(gate.admitted, ['a', 'b', 'critical']);
+  await gate.pass(800);
+  t.strictSame(gate.admitted, ['a', 'b', 'critical', 'c']);
+  await gate.pass(10_000);
+  t.equal(gate.admitted.length, 4, 'and no more than there are slots');
+  await gate.ready('a');
+  t.strictSame(gate.admitted.slice(4), ['d']);
+});
