@@ -20,6 +20,8 @@ import { compareQuantities } from '../../../api/quantity.js';
 export interface ContainerScope {
   readonly volumeNames: ReadonlySet<string>;
   readonly hostNetwork: boolean;
+  /** Of the Pod. */
+  readonly restartPolicy: string | undefined;
   /** Names taken by containers that were checked before. */
   readonly takenNames: Set<string>;
 }
@@ -66,6 +68,7 @@ function validateContainer(
   validateMounts(container, path, scope.volumeNames, violations);
   if (container.resources !== undefined)
     validateResources(container.resources, `${path}.resources`, violations);
+  validateResizePolicy(container, `${path}.resizePolicy`, scope, violations);
   validateProbes(container, path, violations);
   validateHandlers(container, path, violations);
 }
@@ -189,6 +192,24 @@ function validateMounts(
         mount.subPathExpr,
         'subPathExpr and subPath are mutually exclusive',
       );
+  }
+}
+
+function validateResizePolicy(
+  { resizePolicy = [], restartPolicy }: Container,
+  path: string,
+  scope: ContainerScope,
+  violations: Violations,
+): void {
+  const seen = new Set<string>();
+  const neverAgain = (restartPolicy ?? scope.restartPolicy) === 'Never';
+  for (const policy of resizePolicy) {
+    if (seen.has(policy.resourceName)) violations.duplicate(path, policy.resourceName);
+    seen.add(policy.resourceName);
+    oneOf(policy.resourceName, ['cpu', 'memory'], path, violations);
+    oneOf(policy.restartPolicy, ['NotRequired', 'RestartContainer'], path, violations);
+    if (neverAgain && policy.restartPolicy === 'RestartContainer')
+      violations.invalid(path, policy.restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'");
   }
 }
 

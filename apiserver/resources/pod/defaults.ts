@@ -10,6 +10,7 @@ import type {
   Probe,
   Volume,
 } from '../../../api/generated/core-v1.js';
+import { setPodRequests } from './pod-level-resources.js';
 
 const defaultFileMode = 0o644;
 const defaultTokenSeconds = 3600;
@@ -34,6 +35,7 @@ export function setPodDefaults(pod: Pod): void {
   pod.spec.enableServiceLinks ??= true;
   for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers])
     setRequestsFromLimits(container);
+  setPodRequests(pod.spec);
 }
 
 /** Two names of one field: the old one is kept in step for those who read it. */

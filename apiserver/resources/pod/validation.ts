@@ -6,6 +6,7 @@ import { validateDns1123Label, validateDns1123Subdomain } from '../../../api/nam
 import { omit } from '../../omit.js';
 import { validateAnnotations, validateLabels } from '../object-meta.js';
 import { validateContainers } from './container-validation.js';
+import { validatePodResources } from './pod-level-resources.js';
 import { validateEphemeralContainers } from './ephemeral-container-validation.js';
 
 const restartPolicies = ['Always', 'OnFailure', 'Never'];
@@ -17,12 +18,14 @@ export function validatePodSpec(spec: PodSpec, path: string, violations: Violati
   const scope = {
     volumeNames,
     hostNetwork: spec.hostNetwork === true,
+    restartPolicy: spec.restartPolicy,
     takenNames: new Set<string>(),
   };
   if (spec.containers.length === 0) violations.required(`${path}.containers`);
   validateContainers(spec.containers, `${path}.containers`, scope, violations);
   validateContainers(spec.initContainers ?? [], `${path}.initContainers`, scope, violations);
   validateEphemeralContainers(spec, `${path}.ephemeralContainers`, scope, violations);
+  validatePodResources(spec, `${path}.resources`, violations);
   validateHostPorts(spec, `${path}.containers`, violations);
   if (!restartPolicies.includes(spec.restartPolicy ?? ''))
     violations.notSupported(`${path}.restartPolicy`, spec.restartPolicy, restartPolicies);

@@ -26,6 +26,20 @@ void t.test('when an image is pulled', async (t) => {
   for (const [image, policy] of Object.entries(cases)) t.equal(pullPolicyFor(image), policy, image);
 });
 
+void t.test('what a pod requests as a whole follows from its limits and its containers', async (t) => {
+  const c = (name: string, requests: object): object => ({ name, image: 'x', resources: { requests } });
+  const containers = [c('a', { cpu: '100m' }), c('b', { cpu: '250m' })];
+  const cases: [what: string, resources: object, requests: object | undefined][] = [
+    ['no limits', { requests: { memory: '1Gi' } }, { memory: '1Gi' }],
+    ['limits', { limits: { cpu: '1', memory: '1Gi' } }, { cpu: '350m', memory: '1Gi' }],
+    ['some are said', { limits: { cpu: '1' }, requests: { cpu: '500m' } }, { cpu: '500m' }],
+    ['the containers alone', { limits: { memory: '1Gi' } }, { cpu: '350m', memory: '1Gi' }],
+  ];
+  for (const [what, resources, requests] of cases)
+    t.strictSame(pod({ containers, resources }).spec.resources?.requests, requests, what);
+  t.equal(pod({ containers }).spec.resources, undefined);
+});
+
 void t.test('defaults depend on what else is said', async (t) => {
   const { spec } = pod({
     hostNetwork: true,
@@ -108,6 +122,38 @@ const cases: readonly Case[] = [
     spec: { containers: [c({ resources: { limits: { cpu: '1' }, requests: { cpu: '1500m' } } })] },
     violations: [
       'spec.containers[0].resources.requests: Invalid value: "1500m": must be less than or equal to cpu limit of 1',
+    ],
+  },
+  {
+    name: 'containers that want more than the pod as a whole has',
+    spec: {
+      containers: [c({ resources: { requests: { cpu: '1500m' }, limits: { cpu: '3', memory: '2Gi' } } })],
+      resources: { requests: { cpu: '1' }, limits: { cpu: '2', memory: '4Gi', 'example.com/a': '1' } },
+    },
+    violations: [
+      'spec.resources.limits[example.com/a]: Unsupported value: "example.com/a": supported values: "cpu", "hugepages-", "memory"',
+      'spec.resources.requests[cpu]: Invalid value: "1": must be greater than or equal to aggregate container requests of 1500m',
+      'spec.resources.containers[0][cpu].limits: Invalid value: "3": must be less than or equal to pod limits of 2',
+    ],
+  },
+  {
+    name: 'resize policies that contradict each other, and the pod',
+    spec: {
+      restartPolicy: 'Never',
+      containers: [
+        c({
+          resizePolicy: [
+            { resourceName: 'cpu', restartPolicy: 'RestartContainer' },
+            { resourceName: 'cpu', restartPolicy: 'NotRequired' },
+            { resourceName: 'pids', restartPolicy: 'NotRequired' },
+          ],
+        }),
+      ],
+    },
+    violations: [
+      "spec.containers[0].resizePolicy: Invalid value: \"RestartContainer\": must be 'NotRequired' when `restartPolicy` is 'Never'",
+      'spec.containers[0].resizePolicy: Duplicate value: "cpu"',
+      'spec.containers[0].resizePolicy: Unsupported value: "pids": supported values: "cpu", "memory"',
     ],
   },
   {
