@@ -18,8 +18,8 @@ export interface SeenPod {
   isRunning: boolean;
   /** Containers that were there when the watch began. */
   readonly earlier: ReadonlySet<string>;
-  /** Containers that have ended since. */
-  readonly ended: Set<string>;
+  /** Containers that have ended since, and how: `Error 137`. */
+  readonly ended: Map<string, string>;
 }
 
 type Moment = 'createdMs' | 'runningMs' | 'readyMs' | 'restartedMs' | 'deletedMs';
@@ -40,7 +40,7 @@ export class PodWatch {
     for (const { metadata, status } of items)
       this.#seen.set(metadata.name, {
         earlier: new Set(containerIds(status)),
-        ended: new Set(),
+        ended: new Map(),
         isRunning: false,
       });
     this.#watching = this.#watch(resourceVersion);
@@ -98,7 +98,7 @@ export class PodWatch {
       this.#seen.set(metadata.name, {
         createdMs: nowMs,
         earlier: new Set(),
-        ended: new Set(),
+        ended: new Map(),
         isRunning: false,
       });
     const seen = this.#seen.get(metadata.name);
@@ -112,22 +112,24 @@ export class PodWatch {
       seen.restartedMs ??= nowMs;
     const isReady = status.conditions?.some((one) => one.type === 'Ready' && one.status === 'True');
     if (isReady === true && isLater) seen.readyMs ??= nowMs;
-    for (const id of endedIds(status)) if (!seen.earlier.has(id)) seen.ended.add(id);
+    for (const [id, how] of endsOf(status)) if (!seen.earlier.has(id)) seen.ended.set(id, how);
     if (type === 'DELETED') seen.deletedMs = nowMs;
     for (const look of this.#waiting.get(metadata.name) ?? []) look();
   }
 }
 
 /** A pod that no watch has shown. */
-export const unseenPod: SeenPod = { earlier: new Set(), ended: new Set(), isRunning: false };
+export const unseenPod: SeenPod = { earlier: new Set(), ended: new Map(), isRunning: false };
 
 function containerIds(status: Pod['status']): string[] {
   return (status.containerStatuses ?? []).flatMap(({ containerID }) => containerID ?? []);
 }
 
 /** Of containers that have ended, now or before the one that there is now. */
-function endedIds(status: Pod['status']): string[] {
+function endsOf(status: Pod['status']): [id: string, how: string][] {
   return (status.containerStatuses ?? []).flatMap(({ state, lastState }) =>
-    [state, lastState].flatMap((one) => one?.terminated?.containerID ?? []),
+    [state?.terminated, lastState?.terminated].flatMap((one): [string, string][] =>
+      one?.containerID === undefined ? [] : [[one.containerID, `${one.reason ?? ''} ${one.exitCode}`]],
+    ),
   );
 }

@@ -81,6 +81,7 @@ await t.test('a verdict and a table', async (t) => {
     pods: 2,
     ready: 2,
     kills: 0,
+    ends: {},
     seconds: 10.6,
     idealSeconds: 10,
     readBytes: 1024 * 1024,

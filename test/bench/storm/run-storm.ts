@@ -40,6 +40,8 @@ export interface StormOutcome {
   readonly ready: number;
   /** Containers that ended before they were ready: each has been killed by its probe, or could not start. */
   readonly kills: number;
+  /** How they ended, by pod. */
+  readonly ends: Readonly<Record<string, readonly string[]>>;
   /** Until the last one was ready, or the end of the patience; seconds. */
   readonly seconds: number;
   /** What the disk needs for the bytes alone; undefined without a limit. */
@@ -173,6 +175,12 @@ export class Storm {
       pods: this.#names.length,
       ready,
       kills,
+      ends: Object.fromEntries(
+        this.#names.flatMap((name) => {
+          const ends = [...this.seen(name).ended.values()];
+          return ends.length === 0 ? [] : [[name, ends]];
+        }),
+      ),
       seconds,
       idealSeconds: rate === undefined ? undefined : idealMs(bytes, rate, changes) / 1000,
       readBytes: disk.readBytes - this.#before.readBytes,
