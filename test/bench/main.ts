@@ -106,6 +106,7 @@ program
   .option('--limits <list>', 'fixed numbers of slots to compare with, comma-separated', '')
   .option('--results <file>', 'where figures go, after each case', 'storm-results.json')
   .option('--resume', 'leave out cases and rounds that are in this file', false)
+  .option('--plot <folder>', 'draw the pictures of docs/startup.md there')
   .option('-o, --output <format>', 'text or json', 'text')
   .option('--write', 'put the result into docs/benchmarks.md', false)
   .action(async (cases: string[], flags: StormFlags) => {

@@ -9,6 +9,8 @@ import { UsageError } from '../../../common/usage-error.js';
 import { withCluster } from '../benchmarked-cluster.js';
 import type { Section } from '../report.js';
 import { fastDiskCase } from './fast-disk-case.js';
+import { drawPictures } from './plots.js';
+import type { Picture } from './plots.js';
 import { queueCases } from './queue-cases.js';
 import { ResultsFile } from './results-file.js';
 import type { StormRun } from './results-file.js';
@@ -36,6 +38,7 @@ export interface StormBenchmarkOptions {
 export interface StormReport {
   readonly runs: readonly StormRun[];
   readonly sections: readonly Section[];
+  readonly pictures: readonly Picture[];
   /** Whether an aim was missed. */
   readonly isMissed: boolean;
 }
@@ -71,7 +74,7 @@ export async function benchmarkStorm(options: StormBenchmarkOptions): Promise<St
     chosen.flatMap(({ name, isForComparison }) => (isForComparison === true ? [] : [name])),
   );
   const isMissed = runs.some((run) => aims.has(run.case) && run.checks.some(({ passed }) => !passed));
-  return { runs, sections: [summarize(file.runs)], isMissed };
+  return { runs, sections: [summarize(file.runs)], pictures: drawPictures(file.runs), isMissed };
 }
 
 function verdict({ isForComparison }: StormCase, passed: boolean): string {

@@ -1,4 +1,6 @@
 /** The command line of the storms: what is missing is installed, Ctrl-C cleans up, a missed aim is an exit code. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { missingPackages } from '../../../cli/checks/packages.js';
 import { installPackages } from '../../../cli/packages/install-packages.js';
 import { exitCodes, UsageError } from '../../../common/usage-error.js';
@@ -14,6 +16,7 @@ export interface StormFlags {
   readonly resume: boolean;
   readonly output: string;
   readonly write: boolean;
+  readonly plot?: string;
 }
 
 type Benchmark = (progress: (line: string) => void) => Promise<readonly Section[]>;
@@ -49,6 +52,10 @@ export async function runStormCommand(
     await benchmark((line) => process.stderr.write(`${line}\n`));
     process.stdout.write(`${JSON.stringify(result?.runs)}\n`);
   } else await report(benchmark);
+  if (flags.plot !== undefined) {
+    mkdirSync(flags.plot, { recursive: true });
+    for (const { file, svg } of result?.pictures ?? []) writeFileSync(join(flags.plot, file), svg);
+  }
   if (result?.isMissed === true) process.exitCode = exitCodes.failed;
 }
 
