@@ -17,7 +17,7 @@ export interface KubeletMetrics {
   readonly probes: Registry;
   /** The same runtime, each call counted and timed. */
   observe(runtime: ContainerRuntime): ContainerRuntime;
-  relisted(seconds: number, sinceLastSeconds: number | undefined): void;
+  relisted(seconds: number, sinceLastSeconds: number | undefined, nowMs: number): void;
   probed(
     subject: ProbedContainer,
     kind: ProbeKind,
@@ -30,8 +30,18 @@ export interface KubeletMetrics {
   containerStarting(type: ContainerType): void;
   /** A worker has looked at its Pod. */
   podWorked(operation: 'sync' | 'kill', seconds: number): void;
-  /** A Pod that was seen waiting runs: so long after it was seen, and after it was made. */
-  podStarted(sinceSeenSeconds: number, sinceCreatedSeconds: number): void;
+  /** A container could not be started, with the reason that its status shows. */
+  containerNotStarted(type: ContainerType, code: string): void;
+  /**
+   * A Pod that was seen waiting runs: so long after it was seen, and after it was made. The last is the latter without
+   * the time in which images were pulled and init containers ran.
+   */
+  podStarted(sinceSeenSeconds: number, sinceCreatedSeconds: number, sliSeconds: number): void;
+  imagePulled(sizeBytes: number, seconds: number): void;
+  /** Under pressure, by the signal that told of it. */
+  evicted(signal: string): void;
+  /** For a critical Pod, which lacked this resource. */
+  preempted(resource: string): void;
   /** A request came in; the function is to be called at its end. */
   requested(method: string, path: string, isLongRunning: boolean): () => void;
 }
@@ -100,6 +110,11 @@ export function createKubeletMetrics(registry: Registry, nodeName: string): Kube
     labelNames: [],
     buckets: quickBuckets,
   }).with();
+  const lastSeen = gaugeFamily(registry, {
+    name: 'kubelet_pleg_last_seen_seconds',
+    help: 'When sandboxes and containers were last listed, in seconds since 1970.',
+    labelNames: [],
+  }).with();
   const probes = new Registry();
   const probeLabels = ['probe_type', 'container', 'pod', 'namespace', 'pod_uid'];
   const probeTotal = counterFamily(probes, {
@@ -116,8 +131,9 @@ export function createKubeletMetrics(registry: Registry, nodeName: string): Kube
   return {
     probes,
     observe: (runtime) => observeRuntime(runtime, registry),
-    relisted: (seconds, sinceLastSeconds) => {
+    relisted: (seconds, sinceLastSeconds, nowMs) => {
       relistDuration.observe(seconds);
+      lastSeen.set(nowMs / 1000);
       if (sinceLastSeconds !== undefined) relistInterval.observe(sinceLastSeconds);
     },
     probed: ({ container, pod, namespace, podUid }, kind, result, seconds) => {
@@ -134,17 +150,82 @@ export function createKubeletMetrics(registry: Registry, nodeName: string): Kube
     },
     requested: requests,
     ...createPodMetrics(registry),
+    ...createLossMetrics(registry),
   };
+}
+
+function createLossMetrics(
+  registry: Registry,
+): Pick<KubeletMetrics, 'imagePulled' | 'evicted' | 'preempted'> {
+  const pulls = histogramFamily(registry, {
+    name: 'kubelet_image_pull_duration_seconds',
+    help: 'How long it took to pull an image, by its size.',
+    labelNames: ['image_size_in_bytes'],
+    buckets: [1, 5, 10, 20, 30, 60, 180, 300, 600, 900, 1200, 1800, 2700, 3600],
+  });
+  const evictions = counterFamily(registry, {
+    name: 'kubelet_evictions',
+    help: 'Pods that were evicted, by the signal of the pressure.',
+    labelNames: ['eviction_signal'],
+  });
+  const preemptions = counterFamily(registry, {
+    name: 'kubelet_preemptions',
+    help: 'Pods that went for a critical one, by the resource that it lacked.',
+    labelNames: ['preemption_signal'],
+  });
+  return {
+    imagePulled: (sizeBytes, seconds) => {
+      pulls.with(imageSizeBucket(sizeBytes)).observe(seconds);
+    },
+    evicted: (signal) => {
+      evictions.with(signal).inc();
+    },
+    preempted: (resource) => {
+      preemptions.with(resource).inc();
+    },
+  };
+}
+
+const mebibyte = 1024 ** 2;
+const imageSizes: readonly (readonly [fromBytes: number, name: string])[] = [
+  [100 * 1024 * mebibyte, 'GT100GB'],
+  [60 * 1024 * mebibyte, '60GB-100GB'],
+  [40 * 1024 * mebibyte, '40GB-60GB'],
+  [30 * 1024 * mebibyte, '30GB-40GB'],
+  [20 * 1024 * mebibyte, '20GB-30GB'],
+  [10 * 1024 * mebibyte, '10GB-20GB'],
+  [5 * 1024 * mebibyte, '5GB-10GB'],
+  [1024 * mebibyte, '1GB-5GB'],
+  [500 * mebibyte, '500MB-1GB'],
+  [100 * mebibyte, '100MB-500MB'],
+  [10 * mebibyte, '10MB-100MB'],
+  [0, '0-10MB'],
+];
+
+function imageSizeBucket(sizeBytes: number): string {
+  if (sizeBytes === 0) return 'N/A';
+  return imageSizes.find(([fromBytes]) => sizeBytes >= fromBytes)?.[1] ?? 'N/A';
 }
 
 function createPodMetrics(
   registry: Registry,
-): Pick<KubeletMetrics, 'containerStarting' | 'podWorked' | 'podStarted'> {
+): Pick<KubeletMetrics, 'containerStarting' | 'containerNotStarted' | 'podWorked' | 'podStarted'> {
   const started = counterFamily(registry, {
     name: 'kubelet_started_containers_total',
     help: 'Containers that were to be started.',
     labelNames: ['container_type'],
   });
+  const notStarted = counterFamily(registry, {
+    name: 'kubelet_started_containers_errors_total',
+    help: 'Containers that could not be started, by the reason that their status shows.',
+    labelNames: ['code', 'container_type'],
+  });
+  const sli = histogramFamily(registry, {
+    name: 'kubelet_pod_start_sli_duration_seconds',
+    help: 'From the creation of the pod to the time at which it runs, without pulls and init containers.',
+    labelNames: [],
+    buckets: startBuckets,
+  }).with();
   const worked = histogramFamily(registry, {
     name: 'kubelet_pod_worker_duration_seconds',
     help: 'How long a look at a pod took.',
@@ -170,8 +251,12 @@ function createPodMetrics(
     podWorked: (operation, seconds) => {
       worked.with(operation).observe(seconds);
     },
-    podStarted: (sinceSeenSeconds, sinceCreatedSeconds) => {
+    containerNotStarted: (type, code) => {
+      notStarted.with(code, type).inc();
+    },
+    podStarted: (sinceSeenSeconds, sinceCreatedSeconds, sliSeconds) => {
       start.observe(sinceSeenSeconds);
+      sli.observe(sliSeconds);
       total.observe(sinceCreatedSeconds);
     },
   };
@@ -225,6 +310,17 @@ function observeRuntime(runtime: ContainerRuntime, registry: Registry): Containe
     labelNames,
     buckets: operationBuckets,
   });
+  const sandboxes = histogramFamily(registry, {
+    name: 'kubelet_run_podsandbox_duration_seconds',
+    help: 'How long it took to start a sandbox, by the handler of its RuntimeClass.',
+    labelNames: ['runtime_handler'],
+    buckets: quickBuckets,
+  });
+  const sandboxErrors = counterFamily(registry, {
+    name: 'kubelet_run_podsandbox_errors_total',
+    help: 'Sandboxes that could not be started, by the handler of their RuntimeClass.',
+    labelNames: ['runtime_handler'],
+  });
   const startedPods = counterFamily(registry, {
     name: 'kubelet_started_pods_total',
     help: 'Sandboxes that were to be started.',
@@ -244,15 +340,20 @@ function observeRuntime(runtime: ContainerRuntime, registry: Registry): Containe
       if (operation === undefined) return call.bind(target);
       return async (...args: unknown[]): Promise<unknown> => {
         const began = performance.now();
+        const handler = typeof args[2] === 'string' ? args[2] : '';
         total.with(operation).inc();
         if (name === 'runPodSandbox') startedPods.inc();
         try {
           return await call.apply(target, args);
         } catch (error) {
           errors.with(operation).inc();
-          if (name === 'runPodSandbox') startedPodErrors.inc();
+          if (name === 'runPodSandbox') {
+            startedPodErrors.inc();
+            sandboxErrors.with(handler).inc();
+          }
           throw error;
         } finally {
+          if (name === 'runPodSandbox') sandboxes.with(handler).observe((performance.now() - began) / 1000);
           durations.with(operation).observe((performance.now() - began) / 1000);
         }
       };

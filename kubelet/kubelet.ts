@@ -207,6 +207,7 @@ export async function runKubelet(
     log,
   });
   const care = createNodeCare({
+    kubeletMetrics,
     ...settings,
     ...parts,
     machine,
@@ -364,6 +365,7 @@ function assemble(
     clock,
     signal,
     maxParallelPulls: parallelPulls(configuration),
+    metrics: kubeletMetrics,
     secret: ({ metadata }, name) => objects.secrets.get(metadata.namespace, name, metadata.uid),
   });
   const volumes = new VolumeManager({

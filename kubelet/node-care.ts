@@ -17,6 +17,7 @@ import type { Measurer } from './eviction/measure.js';
 import type { Pressure } from './eviction/signals.js';
 import { thresholdsOf } from './eviction/signals.js';
 import type { MachineFacts } from './node/machine-facts.js';
+import type { KubeletMetrics } from './kubelet-metrics.js';
 import { allPodsLimits } from './node/node-resources.js';
 import type { PodServices } from './sync/pod-services.js';
 import type { PodWorkers } from './sync/pod-workers.js';
@@ -34,6 +35,7 @@ export interface NodeCareOptions {
   /** Another one than that of the machine: for tests. */
   readonly measurer?: Measurer;
   readonly recorder: EventRecorder;
+  readonly kubeletMetrics: KubeletMetrics;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -66,6 +68,7 @@ export function createNodeCare(options: NodeCareOptions): NodeCare {
   });
   const eviction = new EvictionManager({
     ...common,
+    metrics: options.kubeletMetrics,
     thresholds: thresholdsOf(configuration),
     transitionMs: configuration.evictionPressureTransitionPeriodMs,
     maxPodGracePeriodSeconds: configuration.evictionMaxPodGracePeriod,

@@ -6,7 +6,7 @@ import type { RuntimeFeatures } from '../cri/runtime.js';
 import type { MachineFacts } from '../node/machine-facts.js';
 import { nodeAllocatable } from '../node/node-resources.js';
 import { admitPod } from './admit-pod.js';
-import type { EndOrder } from './end-order.js';
+import type { AdmissionDecision } from './admit-pod.js';
 
 export interface AdmissionOptions {
   readonly node: Informer<Node>;
@@ -19,7 +19,7 @@ export interface AdmissionOptions {
   readonly shuttingDown: () => boolean;
 }
 
-export type Admission = (pod: Pod, others: readonly Pod[]) => EndOrder | undefined;
+export type Admission = (pod: Pod, others: readonly Pod[]) => AdmissionDecision;
 
 export function createAdmission(options: AdmissionOptions): Admission {
   const { node, nodeName, machine, features, configuration, pressures, shuttingDown } = options;

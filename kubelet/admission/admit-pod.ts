@@ -8,6 +8,8 @@ import type { Node, Pod } from '../../api/generated/core-v1.js';
 import { matchesRequiredNodeAffinity } from '../../api/node-affinity.js';
 import { podQosClass, podRequests, toAmounts } from '../../api/pod-helpers.js';
 import { findUntoleratedTaint, toleratesTaint } from '../../api/tolerations.js';
+import { chooseVictims } from './choose-victims.js';
+import type { Shortage } from './choose-victims.js';
 import type { EndOrder } from './end-order.js';
 import { hostPortsConflict } from './host-ports.js';
 import { isCriticalPod, isStaticPod } from './pod-importance.js';
@@ -30,8 +32,12 @@ export interface AdmissionInput {
 
 type Rejection = Pick<EndOrder, 'reason' | 'message'>;
 
-/** Undefined when the Pod may run here. */
-export function admitPod(input: AdmissionInput): EndOrder | undefined {
+export type AdmissionDecision =
+  | { readonly kind: 'rejected'; readonly order: EndOrder }
+  /** As soon as the victims have ended, who lack the Pod `resource`; mostly there are none. */
+  | { readonly kind: 'admitted'; readonly victims: readonly Pod[]; readonly resource: string };
+
+export function admitPod(input: AdmissionInput): AdmissionDecision {
   const checks = [
     checkPressure,
     checkSysctls,
@@ -40,18 +46,19 @@ export function admitPod(input: AdmissionInput): EndOrder | undefined {
     checkFeatures,
     checkNode,
     checkPorts,
-    checkAmounts,
   ];
   for (const check of checks) {
     const rejection = check(input);
-    if (rejection !== undefined)
-      return {
-        reason: rejection.reason,
-        message: `Pod was rejected: ${rejection.message}`,
-        isRejection: true,
-      };
+    if (rejection !== undefined) return rejected(rejection);
   }
-  return undefined;
+  return decideAmounts(input);
+}
+
+function rejected({ reason, message }: Rejection): AdmissionDecision {
+  return {
+    kind: 'rejected',
+    order: { reason, message: `Pod was rejected: ${message}`, isRejection: true },
+  };
 }
 
 function checkPressure({ pod, pressures }: AdmissionInput): Rejection | undefined {
@@ -134,23 +141,42 @@ function failedPredicate(name: string, why: string): Rejection {
   return { reason: name, message: `Predicate ${name} failed: ${why}` };
 }
 
-function checkAmounts({ pod, others, allocatable }: AdmissionInput): Rejection | undefined {
-  const shortage = findShortage(pod, others, allocatable);
-  return shortage === undefined
-    ? undefined
-    : { reason: `OutOf${shortage.resource}`, message: shortage.message };
+/** For a critical Pod room is made. */
+function decideAmounts({ pod, others, allocatable }: AdmissionInput): AdmissionDecision {
+  const shortages = findShortages(pod, others, allocatable);
+  const [first] = shortages;
+  if (first === undefined) return { kind: 'admitted', victims: [], resource: '' };
+  const { resource, message } = first;
+  if (!isCriticalPod(pod)) return rejected({ reason: `OutOf${resource}`, message });
+  const victims = chooseVictims(pod, others, shortages);
+  if (victims !== undefined) return { kind: 'admitted', victims, resource };
+  const missing = shortages
+    .map((shortage) => `(res: ${shortage.resource}, q: ${shortage.missing}), `)
+    .join('');
+  return rejected({
+    reason: 'UnexpectedAdmissionError',
+    message:
+      'Unexpected error while attempting to recover from admission failure: preemption: error finding a set of pods ' +
+      `to preempt: no set of running pods found to reclaim resources: [${missing}]`,
+  });
 }
 
-/**
- * The first resource of which the others have left too little; of those that `asked` says yes to. Resources that the
- * node does not know are somebody else's to count.
- */
+/** The first of {@link findShortages}; of those that `asked` says yes to. */
 export function findShortage(
   pod: Pod,
   others: readonly Pod[],
   allocatable: Readonly<Record<string, string>>,
   asked: (resource: string) => boolean = () => true,
-): { readonly resource: string; readonly message: string } | undefined {
+): (Shortage & { readonly message: string }) | undefined {
+  return findShortages(pod, others, allocatable).find(({ resource }) => asked(resource));
+}
+
+/** The resources of which the others have left too little. Those that the node does not know are others' to count. */
+function findShortages(
+  pod: Pod,
+  others: readonly Pod[],
+  allocatable: Readonly<Record<string, string>>,
+): readonly (Shortage & { readonly message: string })[] {
   const { pods: slots = '0', ...amounts } = allocatable;
   const has = toAmounts(amounts);
   const wanted = podRequests(pod);
@@ -172,11 +198,11 @@ export function findShortage(
       capacity,
     ]),
   ];
-  for (const [name, requested, usedBy, capacity] of rows) {
+  return rows.flatMap(([resource, requested, usedBy, capacity]) => {
     const total = usedBy.reduce((sum, one) => sum + one, 0);
-    if (!asked(name) || requested === 0 || requested + total <= capacity) continue;
-    const message = `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${total}, capacity: ${capacity}`;
-    return { resource: name, message };
-  }
-  return undefined;
+    const missing = requested + total - capacity;
+    if (requested === 0 || missing <= 0) return [];
+    const message = `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${total}, capacity: ${capacity}`;
+    return [{ resource, missing, message }];
+  });
 }

@@ -7,6 +7,8 @@ export interface EndOrder {
   readonly isRejection?: boolean;
   /** Told in a condition DisruptionTarget with the reason TerminationByKubelet. */
   readonly isDisruption?: boolean;
+  /** What the condition says, where that is not `message`. */
+  readonly disruptionMessage?: string;
   /** Take away at once what it left on the disk, logs included: the room is needed. */
   readonly freesDisk?: boolean;
   /** Between the stop signal and SIGKILL; as long as the Pod says when absent. */

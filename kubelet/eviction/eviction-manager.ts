@@ -12,6 +12,7 @@ import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { EndOrder } from '../admission/end-order.js';
 import { isCriticalPod } from '../admission/pod-importance.js';
+import type { KubeletMetrics } from '../kubelet-metrics.js';
 import { pressureMessage } from './eviction-message.js';
 import { calm, isMet, judgePressure } from './judge-pressure.js';
 import type { PressureState } from './judge-pressure.js';
@@ -39,6 +40,7 @@ export interface EvictionManagerOptions {
   /** For Events. */
   readonly node: () => Node | undefined;
   readonly recorder: EventRecorder;
+  readonly metrics: Pick<KubeletMetrics, 'evicted'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -106,10 +108,17 @@ export class EvictionManager {
     const usages = await measurer.measurePods(limited, signal);
     const evictions = limited.flatMap((pod) => {
       const usage = usages.get(pod.metadata.uid);
-      const message = usage === undefined ? undefined : brokenStorageLimit(pod, usage);
-      return message === undefined
+      const broken = usage === undefined ? undefined : brokenStorageLimit(pod, usage);
+      return broken === undefined
         ? []
-        : [this.#evict(pod, { message, gracePeriodSeconds: hardGraceSeconds }, signal)];
+        : [
+            this.#evict(
+              pod,
+              { message: broken.message, gracePeriodSeconds: hardGraceSeconds },
+              broken.signal,
+              signal,
+            ),
+          ];
     });
     await Promise.all(evictions);
     return evictions.length > 0;
@@ -171,12 +180,18 @@ export class EvictionManager {
     const message = pressureMessage(pod, threshold, observations, usages.get(pod.metadata.uid));
     const gracePeriodSeconds =
       threshold.graceMs === 0 ? hardGraceSeconds : this.#options.maxPodGracePeriodSeconds;
-    await this.#evict(pod, { message, gracePeriodSeconds, isDisruption: true }, signal);
+    await this.#evict(pod, { message, gracePeriodSeconds, isDisruption: true }, threshold.signal, signal);
   }
 
   /** Resolves when the Pod has ended, or is no longer waited for. */
-  async #evict(pod: Pod, order: Omit<EndOrder, 'reason' | 'freesDisk'>, signal: AbortSignal): Promise<void> {
-    const { recorder, endPod, clock, log } = this.#options;
+  async #evict(
+    pod: Pod,
+    order: Omit<EndOrder, 'reason' | 'freesDisk'>,
+    why: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { recorder, metrics, endPod, clock, log } = this.#options;
+    metrics.evicted(why);
     const { namespace, name, uid } = pod.metadata;
     recorder.event(pod, 'Warning', 'Evicted', order.message);
     log.warn('evicting a pod', { pod: `${namespace}/${name}`, why: order.message });

@@ -5,8 +5,15 @@ import { quantityBytes, quantityFromBytes } from '../../api/quantity.js';
 import { diskOf } from './pod-usage.js';
 import type { PodUsage } from './pod-usage.js';
 
-/** Which limit the Pod broke, in Kubernetes' words; undefined when it keeps to all. */
-export function brokenStorageLimit(pod: Pod, usage: PodUsage): string | undefined {
+export interface BrokenLimit {
+  /** In Kubernetes' words. */
+  readonly message: string;
+  /** What evictions are counted by. */
+  readonly signal: string;
+}
+
+/** Which limit the Pod broke; undefined when it keeps to all. */
+export function brokenStorageLimit(pod: Pod, usage: PodUsage): BrokenLimit | undefined {
   return brokenVolume(pod, usage) ?? brokenPodLimit(pod, usage) ?? brokenContainer(pod, usage);
 }
 
@@ -19,29 +26,38 @@ export function hasStorageLimit(pod: Pod): boolean {
   );
 }
 
-function brokenVolume(pod: Pod, usage: PodUsage): string | undefined {
+function brokenVolume(pod: Pod, usage: PodUsage): BrokenLimit | undefined {
   for (const { name, emptyDir } of pod.spec.volumes ?? []) {
     const sizeLimit = emptyDir?.sizeLimit;
     const limit = quantityBytes(sizeLimit);
     if (sizeLimit !== undefined && limit > 0 && (usage.volumes.get(name)?.bytes ?? 0) > limit)
-      return `Usage of EmptyDir volume "${name}" exceeds the limit "${sizeLimit}". `;
+      return {
+        message: `Usage of EmptyDir volume "${name}" exceeds the limit "${sizeLimit}". `,
+        signal: 'emptydirfs.limit',
+      };
   }
   return undefined;
 }
 
-function brokenPodLimit(pod: Pod, usage: PodUsage): string | undefined {
+function brokenPodLimit(pod: Pod, usage: PodUsage): BrokenLimit | undefined {
   const limit = podLimits(pod).ephemeralStorageBytes;
   if (limit === 0 || diskOf(usage, ['rootfs', 'logs', 'volumes']).bytes <= limit) return undefined;
-  return `Pod ephemeral local storage usage exceeds the total limit of containers ${quantityFromBytes(limit)}. `;
+  return {
+    message: `Pod ephemeral local storage usage exceeds the total limit of containers ${quantityFromBytes(limit)}. `,
+    signal: 'ephemeralpodfs.limit',
+  };
 }
 
-function brokenContainer(pod: Pod, usage: PodUsage): string | undefined {
+function brokenContainer(pod: Pod, usage: PodUsage): BrokenLimit | undefined {
   for (const { name, resources } of pod.spec.containers) {
     const limit = resources?.limits?.['ephemeral-storage'];
     const used = usage.containers.get(name);
     if (limit === undefined || used === undefined || quantityBytes(limit) === 0) continue;
     if (used.rootfs.bytes + used.logs.bytes > quantityBytes(limit))
-      return `Container ${name} exceeded its local ephemeral storage limit "${limit}". `;
+      return {
+        message: `Container ${name} exceeded its local ephemeral storage limit "${limit}". `,
+        signal: 'ephemeralcontainerfs.limit',
+      };
   }
   return undefined;
 }

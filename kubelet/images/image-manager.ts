@@ -10,6 +10,7 @@ import type { EventRecorder } from '../../client/types.js';
 import { backoffDelayMs } from '../../common/backoff.js';
 import type { Clock } from '../../common/clock.js';
 import type { KubeletConfiguration } from '../config/kubelet-configuration.js';
+import type { KubeletMetrics } from '../kubelet-metrics.js';
 import { isCriError } from '../cri/runtime.js';
 import { unlessAborted } from '../sync/unless-aborted.js';
 import type { ContainerRuntime, ImageAuth, RuntimeImage } from '../cri/runtime.js';
@@ -24,6 +25,7 @@ export interface ImageManagerOptions {
   /** Aborts pulls under way when the kubelet stops. */
   readonly signal: AbortSignal;
   readonly maxParallelPulls: number;
+  readonly metrics: Pick<KubeletMetrics, 'imagePulled'>;
   /** A Secret of the Pod's namespace; undefined when there is none. */
   readonly secret: (pod: Pod, name: string) => Promise<Secret | undefined>;
 }
@@ -45,6 +47,8 @@ export class ImageManager {
     string,
     { readonly count: number; readonly retryAtMs: number; readonly why: string }
   >();
+  /** By the Pod's uid: when its first pull began and its last one ended. */
+  readonly #pullTimes = new Map<string, { readonly beganMs: number; readonly endedMs: number }>();
   readonly #waiters: (() => void)[] = [];
   #pulling = 0;
 
@@ -83,6 +87,13 @@ export class ImageManager {
   /** Drops what is remembered for a Pod that is gone. */
   forgetPod(uid: string): void {
     for (const key of this.#failures.keys()) if (key.startsWith(`${uid} `)) this.#failures.delete(key);
+    this.#pullTimes.delete(uid);
+  }
+
+  /** How long this Pod waited for its images to be pulled, in milliseconds. */
+  pullMs(uid: string): number {
+    const times = this.#pullTimes.get(uid);
+    return times === undefined ? 0 : times.endedMs - times.beganMs;
   }
 
   async #lookUp(name: string, signal: AbortSignal): Promise<RuntimeImage | undefined> {
@@ -114,6 +125,8 @@ export class ImageManager {
     try {
       const image = await unlessAborted(this.#pullWithSecrets(pod, name), signal);
       this.#failures.delete(key);
+      const beganMs = this.#pullTimes.get(pod.metadata.uid)?.beganMs ?? began;
+      this.#pullTimes.set(pod.metadata.uid, { beganMs, endedMs: clock.monotonicMs() });
       const seconds = ((clock.monotonicMs() - began) / 1000).toFixed(3);
       const text = `Successfully pulled image "${wanted}" in ${seconds}s. Image size: ${image.sizeBytes} bytes.`;
       this.#event(pod, 'Normal', 'Pulled', text);
@@ -171,11 +184,12 @@ export class ImageManager {
   }
 
   async #pull(name: string, auth: ImageAuth | undefined): Promise<RuntimeImage> {
-    const { runtime, signal, maxParallelPulls } = this.#options;
+    const { runtime, signal, clock, metrics, maxParallelPulls } = this.#options;
     while (this.#pulling >= maxParallelPulls) {
       await new Promise<void>((resolve) => this.#waiters.push(resolve));
     }
     this.#pulling++;
+    const beganMs = clock.monotonicMs();
     try {
       const reference = await runtime.pullImage(name, auth, signal);
       const image = (await runtime.imageStatus(name, signal)) ?? {
@@ -185,6 +199,7 @@ export class ImageManager {
         sizeBytes: 0,
         username: '',
       };
+      metrics.imagePulled(image.sizeBytes, (clock.monotonicMs() - beganMs) / 1000);
       this.#remember(name, image);
       return image;
     } catch (error) {

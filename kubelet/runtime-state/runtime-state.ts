@@ -159,6 +159,7 @@ export class RuntimeState {
     metrics?.relisted(
       (clock.monotonicMs() - beganMs) / 1000,
       sinceLastMs === undefined ? undefined : sinceLastMs / 1000,
+      clock.now(),
     );
     const found = new Map<string, { pod: KnownPod; sandboxes: Sandbox[]; containers: RuntimeContainer[] }>();
     const entryOf = (

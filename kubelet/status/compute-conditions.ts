@@ -75,8 +75,10 @@ export function computeConditions(
   conditions = conditions.filter(
     ({ type }) => !resizeConditionTypes.includes(type) || findCondition(resizing, type) !== undefined,
   );
-  if (input.failure?.isDisruption === true)
-    conditions = withCondition(conditions, disruptionOf(input.failure.message, pod.metadata.generation), now);
+  if (input.failure?.isDisruption === true) {
+    const { message, disruptionMessage = message } = input.failure;
+    conditions = withCondition(conditions, disruptionOf(disruptionMessage, pod.metadata.generation), now);
+  }
   // Those of others stay first, as with Kubernetes; the rest stands in the order of a pod's life.
   const types = [startupAdmittedCondition, ...verdicts.map(([type]) => type)];
   return [...conditions].sort((a, b) => types.indexOf(a.type) - types.indexOf(b.type));

@@ -10,7 +10,7 @@ import type { PodActions, StartAction, WaitingReason } from './pod-actions.js';
 import type { PodServices } from './pod-services.js';
 import { podFacts } from './pod-services.js';
 import { sandboxConfigFor, startSandbox, writeHostsFile } from './start-sandbox.js';
-import { StartContainerError, startContainer } from './start-container.js';
+import { StartContainerError, containerTypeOf, startContainer } from './start-container.js';
 import type { ReadyPod } from './start-container.js';
 import { stopAllContainers, stopContainer } from './stop-containers.js';
 import { unlessAborted } from './unless-aborted.js';
@@ -143,6 +143,8 @@ class Starter {
       await startContainer(this.#services, ready, start, image, this.#signal);
     } catch (error) {
       if (!(error instanceof StartContainerError)) throw error;
+      const type = containerTypeOf(this.#pod, start.container.name);
+      this.#services.metrics.containerNotStarted(type, error.reason);
       this.#waiting.set(start.container.name, { reason: error.reason, message: error.message });
       this.#services.recorder.event(this.#pod, 'Warning', 'Failed', `Error: ${error.message}`);
       this.#fail(error, 'a container could not be started');

@@ -56,7 +56,10 @@ export interface PodServices {
   readonly runtimeHandlerOf: (pod: Pod) => Promise<string>;
   readonly dns: ClusterDns;
   readonly probes: ProbeManager;
-  readonly metrics: Pick<KubeletMetrics, 'containerStarting' | 'podWorked' | 'podStarted'>;
+  readonly metrics: Pick<
+    KubeletMetrics,
+    'containerStarting' | 'containerNotStarted' | 'podWorked' | 'podStarted' | 'preempted'
+  >;
   readonly resizes: PodResizes;
   readonly statuses: StatusManager;
   readonly checkpoints: PodCheckpoints;

@@ -8,6 +8,7 @@
 import { rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Pod, PodStatus } from '../../api/generated/core-v1.js';
+import { isSidecar } from '../../api/pod-helpers.js';
 import { isStatusError } from '../../api/status-error.js';
 import { KeyedBackoff } from '../../common/backoff.js';
 import { sleep } from '../../common/clock.js';
@@ -54,8 +55,14 @@ export class PodWorker {
   /** Nothing is started before this time, because it failed a moment ago. */
   #holdUntilMs = 0;
 
-  /** With an order the Pod ends before anything of it is started. */
-  constructor(services: PodServices, pod: Pod, stopSignal: AbortSignal, order?: EndOrder) {
+  /** With an order the Pod ends before anything of it is started. `room` resolves when others have made room for it. */
+  constructor(
+    services: PodServices,
+    pod: Pod,
+    stopSignal: AbortSignal,
+    order?: EndOrder,
+    room?: Promise<void>,
+  ) {
     this.#services = services;
     this.#pod = pod;
     this.#stopSignal = stopSignal;
@@ -66,7 +73,7 @@ export class PodWorker {
     this.#orderDone = new Promise((resolve) => {
       this.#resolveOrder = resolve;
     });
-    this.done = this.#run();
+    this.done = this.#run(room);
   }
 
   get pod(): Pod {
@@ -134,13 +141,14 @@ export class PodWorker {
     return deletionGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30;
   }
 
-  async #run(): Promise<void> {
+  async #run(room: Promise<void> | undefined): Promise<void> {
     const onStop = (): void => {
       this.#step.abort();
       this.poke();
     };
     this.#stopSignal.addEventListener('abort', onStop, { once: true });
     try {
+      await room;
       while (!isAborted(this.#stopSignal)) {
         if (await this.#look()) break;
         await this.#untilPoked();
@@ -288,12 +296,18 @@ export class PodWorker {
   }
 
   /** Counts the way of a Pod that this kubelet saw waiting; one that it found running has no such way. */
-  #countStart(phase: PodStatus['phase']): void {
-    const { clock, metrics } = this.#services;
+  #countStart(phase: PodStatus['phase'], runtime: PodRuntime): void {
+    const { clock, metrics, images } = this.#services;
     if (phase === 'Pending') this.#waitingSinceMs ??= clock.now();
     if (phase !== 'Running' || this.#waitingSinceMs === undefined) return;
-    const createdMs = Date.parse(this.#pod.metadata.creationTimestamp);
-    metrics.podStarted((clock.now() - this.#waitingSinceMs) / 1000, (clock.now() - createdMs) / 1000);
+    const { creationTimestamp, uid } = this.#pod.metadata;
+    const totalMs = clock.now() - Date.parse(creationTimestamp);
+    const notItsOwnMs = images.pullMs(uid) + initMs(this.#pod, runtime);
+    metrics.podStarted(
+      (clock.now() - this.#waitingSinceMs) / 1000,
+      totalMs / 1000,
+      Math.max(0, totalMs - notItsOwnMs) / 1000,
+    );
     this.#waitingSinceMs = undefined;
   }
 
@@ -319,7 +333,7 @@ export class PodWorker {
       startup: this.#turn.verdict,
     });
     statuses.publish(this.#pod, status);
-    this.#countStart(status.phase);
+    this.#countStart(status.phase, runtime);
     checkpoints.save({ ...this.#pod, status });
     this.#turn.observe({ ...this.#pod, status }, runtime, actions);
   }
@@ -447,6 +461,16 @@ function isRelevantChange(before: Pod, after: Pod, ownPhase: PodStatus['phase'])
     (after.status.phase !== before.status.phase && after.status.phase !== ownPhase) ||
     !isDeepStrictEqual(essence(before), essence(after))
   );
+}
+
+/** How long its init containers ran, those that go on beside the others left out. */
+function initMs({ spec }: Pod, { containers }: PodRuntime): number {
+  const names = (spec.initContainers ?? []).filter((one) => !isSidecar(one)).map(({ name }) => name);
+  return containers
+    .filter(
+      ({ name, startedAtMs, finishedAtMs }) => names.includes(name) && startedAtMs > 0 && finishedAtMs > 0,
+    )
+    .reduce((sum, { startedAtMs, finishedAtMs }) => sum + finishedAtMs - startedAtMs, 0);
 }
 
 function isImageProblem(waiting: WaitingReason | undefined): boolean {

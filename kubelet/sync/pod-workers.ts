@@ -6,6 +6,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pod } from '../../api/generated/core-v1.js';
 import { isPodTerminal } from '../../api/pod-helpers.js';
+import type { AdmissionDecision } from '../admission/admit-pod.js';
 import type { EndOrder } from '../admission/end-order.js';
 import type { RetryTrigger } from '../resize/resize-metrics.js';
 import type { KnownPod } from '../runtime-state/runtime-state.js';
@@ -41,10 +42,17 @@ export class PodWorkers {
       return;
     }
     if (this.#signal.aborted) return;
-    const rejection = this.#admit(resizes.allocatedPod(pod));
+    const decision = this.#admit(resizes.allocatedPod(pod));
+    const rejection = decision.kind === 'rejected' ? decision.order : undefined;
     if (rejection === undefined) resizes.admit(pod);
     resizes.want(pod);
-    const started = new PodWorker(this.#services, resizes.allocatedPod(pod), this.#signal, rejection);
+    const started = new PodWorker(
+      this.#services,
+      resizes.allocatedPod(pod),
+      this.#signal,
+      rejection,
+      decision.kind === 'admitted' ? this.#makeRoom(decision) : undefined,
+    );
     this.#workers.set(uid, started);
     runtimeState.setPodCount(this.#workers.size);
     void started.done.finally(() => {
@@ -56,14 +64,40 @@ export class PodWorkers {
   }
 
   /** What runs here already has been admitted before, by this kubelet or the one before it. */
-  #admit(pod: Pod): EndOrder | undefined {
+  #admit(pod: Pod): AdmissionDecision {
     const { runtimeState, admit, recorder } = this.#services;
     const isOver = isPodTerminal(pod) || pod.metadata.deletionTimestamp !== undefined;
-    if (isOver || !runtimeState.isUnknown(pod.metadata.uid)) return undefined;
-    const rejection = admit(pod, this.activePods());
-    if (rejection !== undefined)
-      recorder.event(pod, 'Warning', rejection.reason, rejection.message.replace('Pod was rejected: ', ''));
-    return rejection;
+    if (isOver || !runtimeState.isUnknown(pod.metadata.uid))
+      return { kind: 'admitted', victims: [], resource: '' };
+    const decision = admit(pod, this.activePods());
+    if (decision.kind === 'rejected') {
+      const { reason, message } = decision.order;
+      recorder.event(pod, 'Warning', reason, message.replace('Pod was rejected: ', ''));
+    }
+    return decision;
+  }
+
+  /** Ends those that a critical Pod has no room beside. Undefined when there are none; else resolves when none runs. */
+  #makeRoom({
+    victims,
+    resource,
+  }: Extract<AdmissionDecision, { kind: 'admitted' }>): Promise<void> | undefined {
+    if (victims.length === 0) return undefined;
+    const { recorder, log, metrics } = this.#services;
+    const message = 'Preempted in order to admit critical pod';
+    const ends = victims.map(async (victim) => {
+      const { uid, namespace, name } = victim.metadata;
+      recorder.event(victim, 'Warning', 'Preempting', message);
+      log.warn('a pod must go for a critical one', { pod: `${namespace}/${name}`, resource });
+      await this.end(uid, {
+        reason: 'Preempting',
+        message,
+        isDisruption: true,
+        disruptionMessage: 'Pod was preempted by Kubelet to accommodate a critical pod.',
+      });
+      metrics.preempted(resource);
+    });
+    return Promise.all(ends).then(() => undefined);
   }
 
   /** Only who knows all Pods knows what room there is. */

@@ -62,7 +62,7 @@ async function createAndStart(
 ): Promise<string> {
   const { container } = start;
   let id: string;
-  metrics.containerStarting(typeOf(pod, container.name));
+  metrics.containerStarting(containerTypeOf(pod, container.name));
   try {
     if (start.replaces !== undefined) await runtime.removeContainer(start.replaces);
     await resizes.creating(pod, container.name);
@@ -82,7 +82,7 @@ async function createAndStart(
   return id;
 }
 
-function typeOf({ spec }: Pod, name: string): ContainerType {
+export function containerTypeOf({ spec }: Pod, name: string): ContainerType {
   const isOne = (containers: readonly { readonly name: string }[] | undefined): boolean =>
     containers?.some((one) => one.name === name) === true;
   if (isOne(spec.initContainers)) return 'init_container';

@@ -124,6 +124,39 @@ export const ofScheduler = table(`
   scheduler_unschedulable_pods gauge plugin,profile
 `);
 
+export const ofKubelet = table(`
+  kubelet_evictions counter eviction_signal
+  kubelet_http_inflight_requests gauge long_running,method,path,server_type
+  kubelet_http_requests_duration_seconds histogram long_running,method,path,server_type
+  kubelet_http_requests_total counter long_running,method,path,server_type
+  kubelet_image_pull_duration_seconds histogram image_size_in_bytes
+  kubelet_node_name gauge node
+  kubelet_pleg_last_seen_seconds gauge
+  kubelet_pleg_relist_duration_seconds histogram
+  kubelet_pleg_relist_interval_seconds histogram
+  kubelet_pod_deferred_accepted_resizes_total counter retry_trigger
+  kubelet_pod_in_progress_resizes gauge
+  kubelet_pod_infeasible_resizes_total counter reason_detail
+  kubelet_pod_pending_resizes gauge reason
+  kubelet_pod_resize_duration_milliseconds histogram success
+  kubelet_pod_start_duration_seconds histogram
+  kubelet_pod_start_sli_duration_seconds histogram
+  kubelet_pod_start_total_duration_seconds histogram
+  kubelet_pod_worker_duration_seconds histogram operation_type
+  kubelet_preemptions counter preemption_signal
+  kubelet_run_podsandbox_duration_seconds histogram runtime_handler
+  kubelet_run_podsandbox_errors_total counter runtime_handler
+  kubelet_running_containers gauge container_state
+  kubelet_running_pods gauge
+  kubelet_runtime_operations_duration_seconds histogram operation_type
+  kubelet_runtime_operations_errors_total counter operation_type
+  kubelet_runtime_operations_total counter operation_type
+  kubelet_started_containers_errors_total counter code,container_type
+  kubelet_started_containers_total counter container_type
+  kubelet_started_pods_errors_total counter
+  kubelet_started_pods_total counter
+`);
+
 export const ofProxy = table(`
   kubeproxy_sync_full_proxy_rules_duration_seconds histogram ip_family
   kubeproxy_sync_partial_proxy_rules_duration_seconds histogram ip_family

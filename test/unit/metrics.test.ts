@@ -9,6 +9,9 @@ import { StorageMetrics } from '../../apiserver/storage/storage-metrics.js';
 import { createClientMetrics } from '../../client/client-metrics.js';
 import { systemClock } from '../../common/clock.js';
 import { healthObserverOf, registerProcessMetrics } from '../../common/component-metrics.js';
+import { MemoryRuntime } from '../../kubelet/cri/memory-runtime.js';
+import { createKubeletMetrics } from '../../kubelet/kubelet-metrics.js';
+import { createResizeMetrics } from '../../kubelet/resize/resize-metrics.js';
 import { createProxyMetrics } from '../../proxy/metrics.js';
 import { createMetrics } from '../../scheduler/metrics.js';
 import * as tables from '../support/metric-tables.js';
@@ -69,6 +72,14 @@ const programs: Readonly<
       createMetrics(registry, 'default-scheduler', state, systemClock);
     },
     tables.ofScheduler,
+  ],
+  kubelet: [
+    (registry) => {
+      const runtime = new MemoryRuntime({ clock: systemClock });
+      createKubeletMetrics(registry, 'node-1').observe(runtime);
+      createResizeMetrics(registry);
+    },
+    tables.ofKubelet,
   ],
   proxy: [(registry) => createProxyMetrics(registry, systemClock), tables.ofProxy],
 };

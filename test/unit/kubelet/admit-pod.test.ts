@@ -168,7 +168,8 @@ void t.test('who is let in, and what the others are told', async (t) => {
     ['one that is allowed', sysctl('kernel.msgmax'), {}],
   ];
   for (const [what, subject, more, reason, message] of table) {
-    const order = admitPod({ ...roomy, ...more, pod: subject });
+    const decision = admitPod({ ...roomy, ...more, pod: subject });
+    const order = decision.kind === 'rejected' ? decision.order : undefined;
     t.equal(order?.reason, reason, what);
     if (message !== undefined) t.match(order?.message, message, what);
   }

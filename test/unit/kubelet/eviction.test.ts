@@ -178,7 +178,7 @@ void t.test('limits of what may be written', async (t) => {
     ],
     [pod('free'), usage(0, 1e6), undefined],
   ];
-  for (const [subject, used, message] of table) t.equal(brokenStorageLimit(subject, used), message);
+  for (const [subject, used, message] of table) t.equal(brokenStorageLimit(subject, used)?.message, message);
   const two = pod('two', {
     containers: [
       { name: 'a', resources: { limits } },
@@ -186,7 +186,7 @@ void t.test('limits of what may be written', async (t) => {
     ],
   });
   t.equal(
-    brokenStorageLimit(two, usage(0, 11)),
+    brokenStorageLimit(two, usage(0, 11))?.message,
     'Container a exceeded its local ephemeral storage limit "10Mi". ',
   );
   t.strictSame([limited, pod('v', { volumes }), pod('free')].map(hasStorageLimit), [true, true, false]);
@@ -226,6 +226,11 @@ void t.test(
         measurePods: async () => new Map(),
         hasImageFilesystem: async () => false,
       },
+      metrics: {
+        evicted: (signal) => {
+          done.push(`count ${signal}`);
+        },
+      },
       activePods: () => pods,
       endPod: async (uid: string, order: EndOrder) => {
         done.push(
@@ -255,12 +260,18 @@ void t.test(
     });
     const { signal } = new AbortController();
     t.equal(await manager.look(signal), true);
-    t.strictSame(done.splice(0), ['pressure DiskPressure', 'containers', 'images', 'end a Evicted 1 true']);
+    t.strictSame(done.splice(0), [
+      'pressure DiskPressure',
+      'containers',
+      'images',
+      'count nodefs.available',
+      'end a Evicted 1 true',
+    ]);
     t.strictSame(manager.pressures(), ['DiskPressure']);
     t.match(events[0], 'n Warning EvictionThresholdMet Attempting to reclaim ephemeral-storage');
     t.match(events[1], 'a Warning Evicted The node was low on resource: ephemeral-storage. ');
     t.equal(await manager.look(signal), true);
-    t.strictSame(done.splice(0), ['containers', 'images', 'end c Evicted 1 true']);
+    t.strictSame(done.splice(0), ['containers', 'images', 'count nodefs.available', 'end c Evicted 1 true']);
     t.equal(await manager.look(signal), false, 'only a critical pod is left');
     disk = 50;
     done.length = 0;

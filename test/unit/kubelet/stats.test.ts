@@ -285,7 +285,13 @@ void t.test('calls of the runtime, probes and requests are counted', async (t) =
   } as unknown as ContainerRuntime);
   t.equal(await runtime.runPodSandbox({} as never), 's1');
   runtime.close();
-  metrics.relisted(0.02, 1.5);
+  metrics.relisted(0.02, 1.5, 5_000);
+  metrics.podStarted(1, 10, 2.5);
+  metrics.imagePulled(20 * 1024 ** 2, 3);
+  metrics.imagePulled(200 * 1024 ** 3, 3);
+  metrics.evicted('memory.available');
+  metrics.preempted('pods');
+  metrics.containerNotStarted('init_container', 'RunContainerError');
   metrics.requested('GET', 'pods', false)();
   const text = await registry.metrics();
   for (const line of [
@@ -296,6 +302,14 @@ void t.test('calls of the runtime, probes and requests are counted', async (t) =
     'kubelet_started_pods_total 1',
     'kubelet_runtime_operations_total{operation_type="run_podsandbox"} 1',
     'kubelet_pleg_relist_interval_seconds_count 1',
+    'kubelet_pleg_last_seen_seconds 5',
+    'kubelet_run_podsandbox_duration_seconds_count{runtime_handler=""} 1',
+    'kubelet_pod_start_sli_duration_seconds_sum 2.5',
+    'kubelet_image_pull_duration_seconds_count{image_size_in_bytes="10MB-100MB"} 1',
+    'kubelet_image_pull_duration_seconds_count{image_size_in_bytes="GT100GB"} 1',
+    'kubelet_evictions{eviction_signal="memory.available"} 1',
+    'kubelet_preemptions{preemption_signal="pods"} 1',
+    'kubelet_started_containers_errors_total{code="RunContainerError",container_type="init_container"} 1',
     'kubelet_http_requests_total{method="GET",path="pods",server_type="readwrite",long_running="false"} 1',
     'kubelet_http_inflight_requests{method="GET",path="pods",server_type="readwrite",long_running="false"} 0',
   ])
