@@ -8,7 +8,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Pod, PodStatus, ResourceRequirements } from '../../api/generated/core-v1.js';
-import { findCondition } from '../../api/pod-helpers.js';
+import { findCondition, isPodTerminal } from '../../api/pod-helpers.js';
 import type { EventRecorder } from '../../client/types.js';
 import { KeyedBackoff } from '../../common/backoff.js';
 import type { Clock } from '../../common/clock.js';
@@ -90,13 +90,16 @@ export class PodResizes {
       allocations.set(pod.metadata.uid, { allocated: sizesOf(pod), actuated: {} });
   }
 
-  /** Notes what the Pod asks for; `settle` decides. */
+  /** Notes what the Pod asks for; `settle` decides. A Pod that is over has no wishes. */
   want(pod: Pod): void {
     const { uid, generation } = pod.metadata;
     const allocation = this.#options.allocations.get(uid);
     if (allocation === undefined) return;
-    if (haveSameSizes(sizesOf(pod), allocation.allocated)) {
+    const isOver = isPodTerminal(pod);
+    if (isOver || haveSameSizes(sizesOf(pod), allocation.allocated)) {
       this.#wishes.delete(uid);
+      if (isOver) this.#progress.delete(uid);
+      this.#count();
       return;
     }
     const before = this.#wishes.get(uid);
