@@ -121,7 +121,8 @@ function machineOf({
   log,
 }: GateOptions): StartupMachine {
   const { backends } = configuration.startupIO;
-  const podCgroups = cgroups.version === 2 ? [`/sys/fs/cgroup${configuration.cgroupRoot}`] : [];
+  // A hybrid machine has its cgroups of version 2 beside the others. A folder that is not there is no harm.
+  const podCgroups = ['', '/unified'].map((mount) => `/sys/fs/cgroup${mount}${configuration.cgroupRoot}`);
   const finder = createDeviceFinder({ machine: systemMachine, backends, clock, log });
   return {
     devices: createPodDevices({ finder, runtime, volumes, folders, log }),

@@ -212,6 +212,37 @@ void t.test('what the runtime has forgotten is taken from what was published', a
   t.notOk(result.podIP);
 });
 
+void t.test('what the startup gate says is a condition beside those of others', async (t) => {
+  const foreign = { type: 'Other', status: 'True', lastTransitionTime: now };
+  const waits = { isAdmitted: false, reason: 'WaitingForSlot', message: 'place 1 of 2' } as const;
+  const none = { ...runtime(), sandboxes: [] };
+  const waiting = status(none, { startup: waits, previous: { conditions: [foreign] } });
+  t.strictSame(
+    waiting.conditions?.slice(0, 3).map(({ type }) => type),
+    ['Other', 'StartupAdmitted', 'PodReadyToStartContainers'],
+  );
+  t.match(condition(waiting, 'StartupAdmitted'), { status: 'False', reason: 'WaitingForSlot' });
+  const laterMs = nowMs + 60_000;
+  const moved = { ...waits, message: 'place 1 of 1' };
+  const next = status(none, { startup: moved, previous: waiting, nowMs: laterMs });
+  t.match(condition(next, 'StartupAdmitted'), { message: 'place 1 of 1', lastTransitionTime: now });
+  t.match(buildStatusPatch(waiting, next), { conditions: [{ type: 'StartupAdmitted' }] });
+  t.match(buildStatusPatch(waiting, next), { conditions: { length: 1 } }, 'nothing else is written');
+  const said = { isAdmitted: true, reason: 'Admitted', message: 'started at once' } as const;
+  const admitted = status(none, { startup: said, previous: next, nowMs: laterMs });
+  t.match(condition(admitted, 'StartupAdmitted'), {
+    status: 'True',
+    lastTransitionTime: '2026-01-01T12:01:00Z',
+  });
+  const running = status(runtime({}), { previous: admitted });
+  t.match(
+    condition(running, 'StartupAdmitted'),
+    { reason: 'Admitted', message: 'started at once' },
+    'it stays',
+  );
+  t.equal(condition(status(runtime({})), 'StartupAdmitted'), undefined, 'with the gate off there is none');
+});
+
 void t.test('a readiness gate of somebody else', async (t) => {
   const gated = pod({ readinessGates: [{ conditionType: 'example.com/ok' }] });
   t.match(condition(status(runtime({}), { pod: gated }), 'Ready'), {
