@@ -11,7 +11,7 @@ export interface StartLimits {
 
 type HeldStart = Pick<
   Start,
-  'state' | 'isQuiet' | 'isTimedOut' | 'hints' | 'admittedAtMs' | 'runningSinceMs' | 'bytes' | 'movedAtMs'
+  'state' | 'isQuiet' | 'hints' | 'admittedAtMs' | 'runningSinceMs' | 'bytes' | 'movedAtMs'
 >;
 
 /**

@@ -47,7 +47,6 @@ export class Start implements StartupPermit {
   bytes: number | undefined;
   movedAtMs: number | undefined;
   isQuiet = false;
-  isTimedOut = false;
   /** That it waits has been told by an Event. */
   wasToldQueued = false;
   wasToldCycle = false;

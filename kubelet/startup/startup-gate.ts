@@ -5,48 +5,38 @@
  * stops nobody.
  */
 import { isAborted } from '../../client/is-aborted.js';
-import type { EventRecorder } from '../../client/types.js';
 import type { Pod } from '../../api/generated/core-v1.js';
-import type { QueueReport, StartupMode, StartupReport, WaitingReason } from '../../api/startup-report.js';
+import type { StartupMode, StartupReport } from '../../api/startup-report.js';
 import { sleep } from '../../common/clock.js';
-import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
-import type { StartupController } from './controllers/controller.js';
-import { DependencyJudge } from './dependency-judge.js';
-import type { DependencyJudgeOptions } from './dependency-judge.js';
-import { DeviceSlots } from './device-slots.js';
-import type { DeviceMeasurement } from './device-slots.js';
+import type { DeviceSlots } from './device-slots.js';
+import { DeviceTable } from './device-table.js';
+import type { DeviceTableOptions } from './device-table.js';
 import type { BackingDevice } from './devices/backing-device.js';
 import type { StartRequest, StartupGate, StartupOutcome, StartupPermit } from './gate.js';
-import { nextStart, noAdmissions, orderOf } from './order/next-start.js';
-import type { OrderState } from './order/next-start.js';
-import type { DependencyVerdict } from './order/dependencies.js';
-import type { QueuedStart } from './order/queued-start.js';
-import { nodeAsDevice } from './start-surroundings.js';
+import { judgeHeld, startFacts } from './start-looks.js';
+import type { StartLimits } from './start-looks.js';
+import { StartQueue } from './start-queue.js';
+import type { StartQueueOptions } from './start-queue.js';
 import type { StartSurroundings } from './start-surroundings.js';
 import { Start } from './start.js';
 import type { StartEngine } from './start.js';
-import { judgeHeld, startFacts } from './start-looks.js';
-import type { StartLimits } from './start-looks.js';
 import type { StartupMetrics } from './startup-metrics.js';
-import { admittedText, cycleText, missingText, placeText, spell } from './texts.js';
+import { admittedText, spell } from './texts.js';
 
-export interface StartupGateOptions extends DependencyJudgeOptions {
+export interface StartupGateOptions
+  extends Omit<StartQueueOptions, 'devices'>, Omit<DeviceTableOptions, 'tellOnce'> {
   readonly nodeName: string;
   readonly mode: Exclude<StartupMode, 'Off'>;
-  readonly controller: StartupController;
   readonly limits: StartLimits;
   readonly surroundings: StartSurroundings;
-  readonly sampler: { sample(): Promise<ReadonlyMap<string, DeviceMeasurement>> };
   /** Bytes that a Pod has read and written; undefined where nobody counts them. */
   readonly bytesOf: (pod: Pod, devices: readonly BackingDevice[]) => Promise<number | undefined>;
   /** See `runtime-calls.ts`. */
   readonly slowestCallMs: () => number;
   readonly metrics: StartupMetrics;
-  readonly recorder: EventRecorder;
   /** The devices may be others, or another limit, use or saturation of them. */
   readonly onLook?: () => void;
-  readonly clock: Clock;
   readonly log: Logger;
   /** Once it aborts nobody is admitted any more. */
   readonly signal: AbortSignal;
@@ -55,33 +45,19 @@ export interface StartupGateOptions extends DependencyJudgeOptions {
 const intervals = {
   lookMs: 500,
   progressMs: 2000,
-  /** Texts with places in the queue are written to the apiserver: not more often than this. */
-  tellMs: 10_000,
   /** What a controller learned is believed for so long after the last start. */
   learnedMs: 300_000,
   /** How long a Pod that the runtime had something of may keep others waiting until it is looked at. */
   firstLooksMs: 30_000,
 } as const;
 
-const unblocked: DependencyVerdict = {
-  missing: [],
-  isWayQueued: false,
-  cycle: undefined,
-  isAwaited: false,
-  priority: -Infinity,
-  isCritical: false,
-};
-
 export class AdmittingGate implements StartupGate, StartEngine {
   readonly #options: StartupGateOptions;
-  readonly #starts = new Map<string, Start>();
-  readonly #devices = new Map<string, DeviceSlots>();
-  readonly #judge: DependencyJudge;
+  readonly #queue: StartQueue;
+  readonly #devices: DeviceTable;
   readonly #told = new Set<string>();
   /** Undefined until they are found. */
   #nodeDevices: readonly DeviceSlots[] | undefined;
-  #verdicts: ReadonlyMap<string, DependencyVerdict> = new Map();
-  #order: OrderState = noAdmissions;
   /** Pods that may hold a slot already, and have not been looked at. */
   readonly #unseen = new Set<string>();
   #cancelUnseen: (() => void) | undefined;
@@ -94,7 +70,13 @@ export class AdmittingGate implements StartupGate, StartEngine {
 
   constructor(options: StartupGateOptions) {
     this.#options = options;
-    this.#judge = new DependencyJudge(options);
+    this.#devices = new DeviceTable({
+      ...options,
+      tellOnce: (what, error) => {
+        this.#tellOnce(what, error);
+      },
+    });
+    this.#queue = new StartQueue({ ...options, devices: this.#devices });
     this.#restingSinceMs = options.clock.monotonicMs();
     void this.#findNodeDevices();
   }
@@ -120,7 +102,7 @@ export class AdmittingGate implements StartupGate, StartEngine {
     const start = new Start(request, clock.now(), this);
     for (const { annotation, message } of start.hintProblems)
       recorder.event(start.pod, 'Warning', 'StartupHintIgnored', `${annotation}: ${message}`);
-    this.#starts.set(start.uid, start);
+    this.#queue.add(start);
     if (start.hints.skipsAdmission) {
       this.#skip(start);
       return start.handOver();
@@ -138,11 +120,6 @@ export class AdmittingGate implements StartupGate, StartEngine {
     this.#admitNext();
   }
 
-  #skip(start: Start): void {
-    start.state = 'free';
-    start.say({ isAdmitted: true, reason: 'Skipped', message: 'its annotation says so' });
-  }
-
   released(start: Start, outcome: StartupOutcome): void {
     const { clock, metrics } = this.#options;
     const wasAdmitted = start.isAdmitted;
@@ -154,7 +131,7 @@ export class AdmittingGate implements StartupGate, StartEngine {
         device.completed(clock.now() - (start.runningSinceMs ?? start.admittedAtMs ?? clock.now()));
       else if (outcome !== 'abandoned') device.ended(outcome === 'killed');
     }
-    if (this.#starts.get(start.uid) === start) this.#starts.delete(start.uid);
+    this.#queue.remove(start);
     metrics.ended(outcome);
     this.#admitNext();
   }
@@ -173,14 +150,14 @@ export class AdmittingGate implements StartupGate, StartEngine {
         continue;
       }
       if (clock.monotonicMs() - this.#restingSinceMs > intervals.learnedMs)
-        for (const device of this.#devices.values()) device.beginAnew();
+        for (const device of this.#devices.all()) device.beginAnew();
       // What happened before does not count.
-      await this.#sample();
+      await this.#devices.sample();
       while (this.#isNeeded() && !isAborted(signal)) {
         await sleep(clock, intervals.lookMs, signal);
         if (!isAborted(signal)) await this.#look();
       }
-      for (const device of this.#devices.values()) device.rest();
+      for (const device of this.#devices.all()) device.rest();
       this.#restingSinceMs = clock.monotonicMs();
       this.#options.onLook?.();
     }
@@ -200,8 +177,8 @@ export class AdmittingGate implements StartupGate, StartEngine {
     const { surroundings, clock } = this.#options;
     this.#watchedUntilMs = Math.max(this.#watchedUntilMs, clock.monotonicMs() + watchMs);
     this.#wake?.();
-    const known = this.#starts.get(pod.metadata.uid)?.devices;
-    const devices = known ?? this.#slotsOf((await surroundings.of(pod, false)).devices);
+    const known = this.#queue.get(pod.metadata.uid)?.devices;
+    const devices = known ?? this.#devices.slotsOf((await surroundings.of(pod, false)).devices);
     return {
       isSaturated: devices.some(({ isSaturated }) => isSaturated),
       devices: devices.map(({ device }) => device),
@@ -210,40 +187,21 @@ export class AdmittingGate implements StartupGate, StartEngine {
 
   report(withHistory: boolean): StartupReport {
     const { nodeName, mode, clock } = this.#options;
-    const devices = [...this.#devices.values()];
     return {
       node: nodeName,
       mode,
       atMs: clock.now(),
-      devices: devices.map((device) => device.report()),
-      starts: [...this.#starts.values()]
-        .filter(({ state }) => state === 'held')
-        .map((start) => ({
-          ...identityOf(start),
-          sinceMs: start.admittedAtMs ?? clock.now(),
-          bytes: start.bytes,
-        })),
-      queue: this.#queueReport(),
-      history: withHistory
-        ? devices.map(({ key, device, history }) => ({ key, about: device.about, samples: history }))
-        : [],
+      devices: this.#devices.reports(),
+      starts: this.#queue.reportStarts(),
+      queue: this.#queue.reportQueue(),
+      history: withHistory ? this.#devices.histories() : [],
     };
   }
 
-  #queueReport(): readonly QueueReport[] {
-    return this.#ordered().flatMap(({ uid }, index) => {
-      const start = this.#starts.get(uid);
-      if (start === undefined) return [];
-      const { reason, message } = this.#waitingVerdict(start, index + 1);
-      const { priority, waitsSinceMs: sinceMs } = start;
-      return [{ ...identityOf(start), place: index + 1, priority, reason, message, sinceMs }];
-    });
-  }
-
   #isNeeded(): boolean {
-    const isBusy = [...this.#starts.values()].some(
-      ({ state, isQuiet }) => state === 'queued' || state === 'held' || isQuiet,
-    );
+    const isBusy = this.#queue
+      .all()
+      .some(({ state, isQuiet }) => state === 'queued' || state === 'held' || isQuiet);
     return isBusy || this.#options.clock.monotonicMs() < this.#watchedUntilMs;
   }
 
@@ -254,44 +212,39 @@ export class AdmittingGate implements StartupGate, StartEngine {
     } catch (error) {
       this.#tellOnce('the devices of the node could not be found: the node as a whole has slots', error);
     }
-    this.#nodeDevices = this.#slotsOf(found);
+    this.#nodeDevices = this.#devices.slotsOf(found);
     this.#options.onLook?.();
-    for (const start of this.#starts.values())
+    for (const start of this.#queue.all())
       if (!start.hints.skipsAdmission && start.devices === undefined) this.#charge(start, this.#nodeDevices);
     this.#admitNext();
   }
 
   /** What takes time is found out here; a start on an idle node is admitted before it is known. */
   async #lookUp(start: Start): Promise<void> {
+    const { surroundings } = this.#options;
     try {
-      const { devices, areImagesPresent } = await this.#options.surroundings.of(
-        start.pod,
-        start.state === 'queued',
-      );
+      const { devices, areImagesPresent } = await surroundings.of(start.pod, start.state === 'queued');
       if (start.state === 'over') return;
       start.areImagesPresent = areImagesPresent;
-      this.#charge(start, this.#slotsOf(devices));
+      this.#charge(start, this.#devices.slotsOf(devices));
     } catch (error) {
       this.#tellOnce('the devices of a pod could not be found: it is charged to those of the node', error);
     }
     start.areDevicesComplete = true;
     if (start.state !== 'queued') return;
     this.#admitNext();
-    this.#tellQueued();
-  }
-
-  #slotsOf(devices: readonly BackingDevice[]): readonly DeviceSlots[] {
-    return (devices.length === 0 ? [nodeAsDevice] : devices).map((device) => {
-      const known = this.#devices.get(device.key) ?? new DeviceSlots(device, this.#options.controller);
-      this.#devices.set(device.key, known);
-      return known;
-    });
+    this.#queue.tell();
   }
 
   #charge(start: Start, devices: readonly DeviceSlots[]): void {
     for (const device of start.devices ?? []) device.leave(start.uid);
     start.devices = devices;
     if (start.state === 'held') for (const device of devices) device.hold(start.uid);
+  }
+
+  #skip(start: Start): void {
+    start.state = 'free';
+    start.say({ isAdmitted: true, reason: 'Skipped', message: 'its annotation says so' });
   }
 
   #adopt(start: Start, sinceMs: number): void {
@@ -309,34 +262,11 @@ export class AdmittingGate implements StartupGate, StartEngine {
 
   /** Admits whoever can be, in order. */
   #admitNext(): void {
-    const { clock, signal } = this.#options;
-    if (this.#unseen.size > 0 || signal.aborted) return;
-    const waiting = [...this.#starts.values()].filter(({ state }) => state === 'queued');
-    if (waiting.length === 0) return;
-    this.#judgeDependencies(waiting);
-    // Alone in the queue it goes by the devices of the node, and is charged to the rest as soon as that is known.
-    const isAlone = waiting.length === 1;
-    for (;;) {
-      const candidates = waiting
-        .filter(({ state, devices }) => state === 'queued' && devices !== undefined)
-        .filter(({ areDevicesComplete }) => areDevicesComplete || isAlone);
-      const next = nextStart(
-        candidates.map((start) => this.#asQueued(start)),
-        this.#order,
-        {
-          nowMs: clock.now(),
-          hasFreeSlot: (key, isCritical) => {
-            const inMs = this.#devices.get(key)?.slotInMs(clock.monotonicMs()) ?? 0;
-            return isCritical ? inMs < Infinity : inMs === 0;
-          },
-          holders: this.#holders(),
-        },
-      );
-      const start = next === undefined ? undefined : this.#starts.get(next.start.uid);
-      if (next === undefined || start === undefined) break;
-      this.#order = next.state;
-      this.#admit(start);
-    }
+    if (this.#unseen.size > 0 || this.#options.signal.aborted || this.#queue.waiting().length === 0) return;
+    this.#queue.judgeDependencies(() => {
+      this.#admitNext();
+    });
+    for (let start = this.#queue.take(); start !== undefined; start = this.#queue.take()) this.#admit(start);
     this.#lookAgainForSlots();
   }
 
@@ -344,13 +274,11 @@ export class AdmittingGate implements StartupGate, StartEngine {
   #lookAgainForSlots(): void {
     const { clock } = this.#options;
     this.#cancelSpaced?.();
-    const waitsMs = [...this.#devices.values()].map((device) => device.slotInMs(clock.monotonicMs()));
-    const nextMs = Math.min(...waitsMs.filter((waitMs) => waitMs > 0));
-    const isAwaited = [...this.#starts.values()].some(({ state }) => state === 'queued');
+    const inMs = this.#devices.nextSlotInMs(clock.monotonicMs());
     this.#cancelSpaced =
-      nextMs === Infinity || !isAwaited
+      inMs === Infinity || this.#queue.waiting().length === 0
         ? undefined
-        : clock.schedule(nextMs, () => {
+        : clock.schedule(inMs, () => {
             this.#admitNext();
           });
   }
@@ -366,88 +294,41 @@ export class AdmittingGate implements StartupGate, StartEngine {
     start.say({ isAdmitted: true, reason: 'Admitted', message: text });
   }
 
-  #holders(): readonly Pick<QueuedStart, 'uid' | 'ownerKey'>[] {
-    return [...this.#starts.values()]
-      .filter(({ state }) => state === 'held')
-      .map((start) => this.#asQueued(start));
-  }
-
-  #asQueued(start: Start): QueuedStart {
-    const verdict = this.#verdicts.get(start.uid) ?? unblocked;
-    const { missing, cycle } = verdict;
-    return start.queued({
-      priority: Math.max(verdict.priority, start.priority),
-      isCritical: verdict.isCritical || start.isCritical,
-      isAwaited: verdict.isAwaited,
-      isBlocked: cycle !== undefined || (missing.length > 0 && !start.ignoresDependencies),
-    });
-  }
-
-  #ordered(): readonly QueuedStart[] {
-    const waiting = [...this.#starts.values()].filter(({ state }) => state === 'queued');
-    return orderOf(
-      waiting.map((start) => this.#asQueued(start)),
-      this.#order,
-      { nowMs: this.#options.clock.now(), holders: this.#holders() },
-    );
-  }
-
-  #judgeDependencies(waiting: readonly Start[]): void {
-    const { clock, recorder } = this.#options;
-    this.#verdicts = this.#judge.judge(waiting, () => {
-      this.#admitNext();
-    });
-    const nowMs = clock.monotonicMs();
-    for (const start of waiting) {
-      const { missing, isWayQueued } = this.#verdicts.get(start.uid) ?? unblocked;
-      if (missing.length === 0 || isWayQueued) start.dependencyClockMs = undefined;
-      else start.dependencyClockMs ??= nowMs;
-      const { dependencyClockMs = nowMs, ignoresDependencies, hints } = start;
-      if (ignoresDependencies || nowMs - dependencyClockMs < hints.afterTimeoutMs) continue;
-      start.ignoresDependencies = true;
-      const text = `Pod ${missingText(missing)}, for longer than ${spell(hints.afterTimeoutMs)}: it starts all the same`;
-      recorder.event(start.pod, 'Warning', 'StartupDependencyTimeout', text);
-    }
-  }
-
   async #look(): Promise<void> {
-    const { clock, recorder, limits, metrics, slowestCallMs } = this.#options;
-    const measured = await this.#sample();
+    const { clock, slowestCallMs } = this.#options;
+    const measured = await this.#devices.sample();
     await this.#readProgress();
     const nowMs = clock.monotonicMs();
-    const starts = [...this.#starts.values()];
-    for (const start of starts) {
-      const change = judgeHeld(start, clock.now(), nowMs, limits);
-      if (change === undefined) continue;
-      if (change === 'held') this.#hold(start, start.admittedAtMs ?? clock.now());
-      else start.state = 'free';
-      start.isQuiet = change === 'quiet';
-      if (change !== 'held') for (const device of start.devices ?? []) device.leave(start.uid);
-      if (change !== 'timed-out') continue;
-      start.isTimedOut = true;
-      metrics.timedOut();
-      const text = `Pod was not ready after ${spell(limits.slotTimeoutMs)}: its slot is given on`;
-      recorder.event(start.pod, 'Warning', 'StartupSlotTimeout', text);
-    }
+    const starts = this.#queue.all();
+    for (const start of starts) this.#judgeSlot(start, nowMs);
     const slowestMs = slowestCallMs();
-    for (const device of this.#devices.values()) {
-      const facts = startFacts(starts, device, clock.now(), (start) => this.#asQueued(start).isBlocked);
+    for (const device of this.#devices.all()) {
+      const facts = startFacts(starts, device, clock.now(), (start) => this.#queue.isBlocked(start));
       const ofRuntime = this.#nodeDevices?.includes(device) === true ? slowestMs : 0;
       device.step(nowMs, measured.get(device.key), { ...facts, slowestCallMs: ofRuntime });
     }
     this.#admitNext();
-    this.#tellQueued();
-    for (const device of this.#devices.values()) device.remember(clock.now());
+    this.#queue.tell();
+    for (const device of this.#devices.all()) device.remember(clock.now());
     this.#options.onLook?.();
   }
 
-  async #sample(): Promise<ReadonlyMap<string, DeviceMeasurement>> {
-    try {
-      return await this.#options.sampler.sample();
-    } catch (error) {
-      this.#tellOnce('the disks could not be measured: the pace follows from the starts alone', error);
-      return new Map();
+  #judgeSlot(start: Start, nowMs: number): void {
+    const { clock, recorder, limits, metrics } = this.#options;
+    const change = judgeHeld(start, clock.now(), nowMs, limits);
+    if (change === undefined) return;
+    start.isQuiet = change === 'quiet';
+    if (change === 'held') {
+      this.#hold(start, start.admittedAtMs ?? clock.now());
+      return;
     }
+    start.state = 'free';
+    for (const device of start.devices ?? []) device.leave(start.uid);
+    if (change === 'quiet') return;
+    metrics.timedOut();
+    const after = spell(start.hints.slotTimeoutMs ?? limits.slotTimeoutMs);
+    const text = `Pod was not ready after ${after}: its slot is given on`;
+    recorder.event(start.pod, 'Warning', 'StartupSlotTimeout', text);
   }
 
   /** What each start has read and written: whether it still makes progress, and how far it is. */
@@ -455,9 +336,11 @@ export class AdmittingGate implements StartupGate, StartEngine {
     const { clock, bytesOf } = this.#options;
     if (clock.monotonicMs() - this.#progressAtMs < intervals.progressMs) return;
     this.#progressAtMs = clock.monotonicMs();
-    const running = [...this.#starts.values()].filter(
-      ({ state, isQuiet, runningSinceMs }) => (state === 'held' || isQuiet) && runningSinceMs !== undefined,
-    );
+    const running = this.#queue
+      .all()
+      .filter(
+        ({ state, isQuiet, runningSinceMs }) => (state === 'held' || isQuiet) && runningSinceMs !== undefined,
+      );
     await Promise.all(
       running.map(async (start) => {
         try {
@@ -472,50 +355,9 @@ export class AdmittingGate implements StartupGate, StartEngine {
     );
   }
 
-  /** Tells each start that waits why, at once where that is new, else every now and then. */
-  #tellQueued(): void {
-    const { clock, recorder } = this.#options;
-    const nowMs = clock.monotonicMs();
-    for (const [index, { uid }] of this.#ordered().entries()) {
-      const start = this.#starts.get(uid);
-      if (start === undefined) continue;
-      const { reason, message } = this.#waitingVerdict(start, index + 1);
-      const isNew = start.verdict?.reason !== reason;
-      if (!isNew && nowMs - start.toldAtMs < intervals.tellMs) continue;
-      start.toldAtMs = nowMs;
-      start.say({ isAdmitted: false, reason, message });
-      if (reason === 'DependencyCycle' && !start.wasToldCycle) {
-        start.wasToldCycle = true;
-        recorder.event(start.pod, 'Warning', 'DependencyCycle', `Pod is not started: ${message}`);
-      } else if (!start.wasToldQueued) {
-        start.wasToldQueued = true;
-        recorder.event(start.pod, 'Normal', 'StartupQueued', `Pod waits to be started: ${message}`);
-      }
-    }
-  }
-
-  #waitingVerdict(start: Start, place: number): { readonly reason: WaitingReason; readonly message: string } {
-    const { missing, cycle } = this.#verdicts.get(start.uid) ?? unblocked;
-    if (cycle !== undefined) return { reason: 'DependencyCycle', message: cycleText(cycle) };
-    if (missing.length > 0 && !start.ignoresDependencies)
-      return { reason: 'WaitingForDependencies', message: missingText(missing) };
-    const waiting = [...this.#starts.values()].filter(({ state }) => state === 'queued').length;
-    const devices = (start.devices ?? []).map(({ device, limit, held }) => ({
-      about: device.about,
-      limit,
-      held,
-    }));
-    return { reason: 'WaitingForSlot', message: placeText(place, waiting, devices) };
-  }
-
   #tellOnce(what: string, error: unknown): void {
     if (this.#told.has(what)) return;
     this.#told.add(what);
     this.#options.log.warn(what, { err: error });
   }
-}
-
-function identityOf(start: Start): Pick<QueueReport, 'namespace' | 'name' | 'uid' | 'devices'> {
-  const { namespace, name, uid } = start.pod.metadata;
-  return { namespace, name, uid, devices: (start.devices ?? []).map(({ key }) => key) };
 }

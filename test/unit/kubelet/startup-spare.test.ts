@@ -42,7 +42,7 @@ void t.test('what becomes of a start that holds a slot', (t) => {
   const nowMs = 1_000_000;
   const start = {
     state: 'held' as const,
-    ...{ isQuiet: false, isTimedOut: false, hints: noStartupHints },
+    ...{ isQuiet: false, hints: noStartupHints },
     ...{ admittedAtMs: nowMs - 60_000, runningSinceMs: nowMs - 50_000, bytes: 1, movedAtMs: nowMs - 9999 },
   };
   const judged = (more: Partial<Parameters<typeof judgeHeld>[0]>) =>
