@@ -32,6 +32,9 @@ import {
   prepareCniPlugins,
   prepareContainerd,
 } from '../up/prepare-node.js';
+import { findFirstImages } from '../up/first-images.js';
+import type { FirstImages } from '../up/first-images.js';
+import { prewarmFirst, prewarmTimeoutMs } from '../up/prewarm-stage.js';
 import { Stages } from '../up/stages.js';
 import { startSupervisor } from '../up/start-supervisor.js';
 import { waitUntil } from '../up/wait-until.js';
@@ -137,8 +140,9 @@ async function bringUp(context: CommandContext, cluster: FoundCluster, state: Br
       : prepareCniPlugins(layout, context.buildDir, context.nodePath);
     // Awaited below; until then a failure must not count as one that nobody handles.
     installing.catch(() => undefined);
-    await stages.run('processes', () => startProcesses(context, layout, snapshotter, wasRunning));
-    await Promise.all([installing, waitForNode(context, layout, { snapshotter, stages })]);
+    const first = startedByUs ? await findFirstImages(layout) : noImages;
+    await stages.run('processes', () => startProcesses(context, layout, { snapshotter, wasRunning, first }));
+    await Promise.all([installing, waitForNode(context, layout, { snapshotter, stages, first })]);
   } catch (error) {
     // Nothing half-done stays: what this call started it stops again. Logs and data remain.
     if (startedByUs) {
@@ -151,11 +155,18 @@ async function bringUp(context: CommandContext, cluster: FoundCluster, state: Br
   return pki;
 }
 
+interface NodeStart {
+  readonly snapshotter: Snapshotter;
+  /** What is made warm while the kubelet is held back; without images it is not. */
+  readonly first: FirstImages;
+}
+
+const noImages: FirstImages = { podCount: 0, images: [] };
+
 async function startProcesses(
   context: CommandContext,
   layout: Layout,
-  snapshotter: Snapshotter,
-  wasRunning: boolean,
+  { snapshotter, wasRunning, first }: NodeStart & { readonly wasRunning: boolean },
 ): Promise<string> {
   if (wasRunning) {
     await tellSupervisor(layout.run.supervisorSocket, 'retry');
@@ -163,24 +174,23 @@ async function startProcesses(
   }
   await Promise.all([prepareContainerd(layout, snapshotter), prepareBridge(layout), writeSettings(layout)]);
   const adopted = new PidFolder(layout.run.pids).readAllLive().map(({ name }) => name);
-  const status = await startSupervisor(layout, context, context.signal);
+  const status = await startSupervisor(layout, context, {
+    signal: context.signal,
+    hold: first.images.length > 0 ? ['kubelet'] : [],
+  });
   const names = status.processes.map(({ name }) => name);
   return adopted.length === 0 ? names.join(', ') : `the supervisor, which took over ${adopted.join(', ')}`;
-}
-
-interface NodeStart {
-  readonly snapshotter: Snapshotter;
-  readonly stages: Stages;
 }
 
 /** The rest comes up side by side; each stage is printed when it is reached. */
 async function waitForNode(
   context: CommandContext,
   layout: Layout,
-  { snapshotter, stages }: NodeStart,
+  { snapshotter, stages, first }: NodeStart & { readonly stages: Stages },
 ): Promise<void> {
   const { signal } = context;
-  const limits = { timeoutMs: readyTimeoutMs, signal };
+  const heldMs = first.images.length === 0 ? 0 : prewarmTimeoutMs;
+  const limits = { timeoutMs: readyTimeoutMs + heldMs, signal };
   const pids = new PidFolder(layout.run.pids);
   // Times in the API have whole seconds.
   const kubeletStart = (): number =>
@@ -192,17 +202,10 @@ async function waitForNode(
   });
   try {
     await Promise.all([
-      stages.run('images', async () => {
-        const busybox = findProgram('busybox');
-        if (busybox === undefined) throw new UsageError('busybox is not installed');
-        const { imported } = await waitUntil(
-          layout,
-          'containerd took no images',
-          () => ensureShippedImages(layout.run.containerdSocket, snapshotter, busybox),
-          limits,
-        );
-        return imported.length === 0 ? 'all there' : `built and loaded ${imported.join(', ')}`;
-      }),
+      (async () => {
+        await prepareImages(layout, snapshotter, { stages, limits });
+        if (first.images.length > 0) await prewarm(context, layout, { snapshotter, stages, first });
+      })(),
       (async () => {
         await stages.run('apiserver', async () => {
           await waitUntil(layout, 'the apiserver was not ready', () => client.raw('/readyz', signal), limits);
@@ -223,6 +226,40 @@ async function waitForNode(
     ]);
   } finally {
     await client.close();
+  }
+}
+
+async function prepareImages(
+  layout: Layout,
+  snapshotter: Snapshotter,
+  {
+    stages,
+    limits,
+  }: { readonly stages: Stages; readonly limits: { timeoutMs: number; signal: AbortSignal } },
+): Promise<void> {
+  await stages.run('images', async () => {
+    const busybox = findProgram('busybox');
+    if (busybox === undefined) throw new UsageError('busybox is not installed');
+    const { imported } = await waitUntil(
+      layout,
+      'containerd took no images',
+      () => ensureShippedImages(layout.run.containerdSocket, snapshotter, busybox),
+      limits,
+    );
+    return imported.length === 0 ? 'all there' : `built and loaded ${imported.join(', ')}`;
+  });
+}
+
+/** The kubelet starts afterwards, however it went. */
+async function prewarm(
+  context: CommandContext,
+  layout: Layout,
+  { snapshotter, stages, first }: NodeStart & { readonly stages: Stages },
+): Promise<void> {
+  try {
+    await stages.run('prewarm', () => prewarmFirst(first, { ...context, layout, snapshotter }));
+  } finally {
+    await tellSupervisor(layout.run.supervisorSocket, 'release');
   }
 }
 

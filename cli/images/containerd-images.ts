@@ -17,10 +17,16 @@ export interface ContainerdImage {
 }
 
 /** `ctr` on Knarr's own containerd, in the namespace that the CRI uses. */
-export function ctr(socket: string, args: readonly string[], input?: Buffer | Readable): Promise<string> {
+export function ctr(
+  socket: string,
+  args: readonly string[],
+  input?: Buffer | Readable,
+  signal?: AbortSignal,
+): Promise<string> {
   return runCommand('ctr', ['--address', socket, '--namespace', 'k8s.io', ...args], {
     timeoutMs: 600_000,
     ...(input === undefined ? {} : { input }),
+    ...(signal === undefined ? {} : { signal }),
   });
 }
 

@@ -16,7 +16,9 @@ export interface SupervisorStatus {
 
 export interface SupervisorActions {
   status(): SupervisorStatus;
-  /** Restarts now what waits to be restarted. */
+  /** Starts what was held back. */
+  release(): void;
+  /** Restarts now what waits to be restarted, and starts what was held back. */
   retryNow(): void;
   /** Ends the supervisor; what it runs keeps running. */
   leave(): void;
@@ -34,6 +36,9 @@ export async function serveControl(socket: string, actions: SupervisorActions): 
       response.end(JSON.stringify(actions.status()));
     } else if (route === 'POST /retry') {
       actions.retryNow();
+      response.end('{}');
+    } else if (route === 'POST /release') {
+      actions.release();
       response.end('{}');
     } else if (route === 'POST /leave') {
       response.end('{}', () => {
@@ -58,7 +63,10 @@ export async function askSupervisor(socket: string): Promise<SupervisorStatus | 
 }
 
 /** False when no supervisor listens. */
-export async function tellSupervisor(socket: string, action: 'retry' | 'leave'): Promise<boolean> {
+export async function tellSupervisor(
+  socket: string,
+  action: 'retry' | 'release' | 'leave',
+): Promise<boolean> {
   return (await call(socket, 'POST', `/${action}`)) !== undefined;
 }
 

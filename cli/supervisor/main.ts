@@ -16,7 +16,9 @@ import { Supervisor } from './supervise.js';
 const rotationCheckMs = 60_000;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { 'run-dir': { type: 'string' } } });
+  const { values } = parseArgs({
+    options: { 'run-dir': { type: 'string' }, hold: { type: 'string', multiple: true } },
+  });
   const runDir = values['run-dir'];
   if (runDir === undefined) throw new Error('--run-dir is needed');
   const settings = await readSettings(runDir);
@@ -39,10 +41,13 @@ async function main(): Promise<void> {
   process.on('SIGHUP', () => undefined);
 
   const pids = new PidFolder(layout.run.pids);
-  const supervisor = new Supervisor(definitions, { clock: systemClock, log, pids });
+  const supervisor = new Supervisor(definitions, { clock: systemClock, log, pids }, values.hold);
   const startedAt = systemClock.now();
   const control = await serveControl(layout.run.supervisorSocket, {
     status: () => ({ pid: process.pid, startedAt, processes: supervisor.status() }),
+    release: () => {
+      supervisor.release();
+    },
     retryNow: () => {
       supervisor.retryNow();
     },

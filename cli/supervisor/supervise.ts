@@ -61,6 +61,10 @@ class SupervisedProcess {
     this.#dependencies = dependencies;
   }
 
+  get name(): string {
+    return this.#definition.name;
+  }
+
   status(stopping: boolean): ProcessStatus {
     const record = this.#record;
     return {
@@ -154,12 +158,29 @@ class SupervisedProcess {
   }
 }
 
+/** Who holds a process back may die before it says go. */
+const heldAtMostMs = 60_000;
+
 export class Supervisor {
   readonly #processes: readonly SupervisedProcess[];
+  readonly #dependencies: Dependencies;
+  readonly #held: ReadonlySet<string>;
+  readonly #release = new AbortController();
   #stopping = false;
 
-  constructor(definitions: readonly ProcessDefinition[], dependencies: Dependencies) {
+  /** Processes named in `held` are first started by {@link release}, or after a minute. One that runs, runs on. */
+  constructor(
+    definitions: readonly ProcessDefinition[],
+    dependencies: Dependencies,
+    held: readonly string[] = [],
+  ) {
+    this.#dependencies = dependencies;
+    this.#held = new Set(held);
     this.#processes = definitions.map((definition) => new SupervisedProcess(definition, dependencies));
+  }
+
+  release(): void {
+    this.#release.abort();
   }
 
   status(): ProcessStatus[] {
@@ -167,12 +188,27 @@ export class Supervisor {
   }
 
   retryNow(): void {
+    this.release();
     for (const process of this.#processes) process.retryNow();
   }
 
-  /** Starts all at once (each waits for what it needs) and watches over them until the signal aborts. */
+  /** Starts all but those held, at once (each waits for what it needs), and watches over them until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => (this.#stopping = true), { once: true });
-    await Promise.all(this.#processes.map((process) => process.run(signal)));
+    await Promise.all(
+      this.#processes.map(async (process) => {
+        if (this.#isHeld(process.name))
+          await sleep(
+            this.#dependencies.clock,
+            heldAtMostMs,
+            AbortSignal.any([signal, this.#release.signal]),
+          );
+        await process.run(signal);
+      }),
+    );
+  }
+
+  #isHeld(name: string): boolean {
+    return this.#held.has(name) && this.#dependencies.pids.readLive(name) === undefined;
   }
 }

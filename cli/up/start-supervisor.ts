@@ -13,15 +13,21 @@ const patienceMs = 10_000;
 export async function startSupervisor(
   layout: Layout,
   program: { readonly nodePath: string; readonly buildDir: string; readonly environment: NodeJS.ProcessEnv },
-  signal: AbortSignal,
+  options: { readonly signal: AbortSignal; readonly hold: readonly string[] },
 ): Promise<SupervisorStatus> {
+  const { signal, hold } = options;
   const logFile = join(layout.logs.root, 'supervisor.log');
   const output = openSync(logFile, 'a', 0o640);
   // Node reads the certificates named here at each start, for connections that a supervisor does not make.
   const environment = { ...program.environment, NODE_EXTRA_CA_CERTS: undefined };
   const child = spawn(
     program.nodePath,
-    [join(program.buildDir, 'cli', 'supervisor', 'main.js'), '--run-dir', layout.run.root],
+    [
+      join(program.buildDir, 'cli', 'supervisor', 'main.js'),
+      '--run-dir',
+      layout.run.root,
+      ...hold.map((name) => `--hold=${name}`),
+    ],
     { cwd: '/', detached: true, env: environment, stdio: ['ignore', output, output] },
   );
   closeSync(output);

@@ -188,14 +188,51 @@ await t.test('a user loads an image from a gzipped file and runs it', async (t) 
   t.match(refused.stderr, 'damaged.tar is not a tar archive of an image');
 });
 
+/** Its first image is there; nobody listens where the second one is to come from. */
+const criticalPod = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'first', namespace: 'default' },
+  spec: {
+    priorityClassName: 'system-node-critical',
+    terminationGracePeriodSeconds: 0,
+    containers: [
+      { name: 'web', image: 'localhost/knarr/web:1' },
+      { name: 'absent', image: '127.0.0.1:9/absent:1' },
+    ],
+  },
+};
+
 await t.test('reboot rehearsal: down, then up, and everything is back once', async (t) => {
+  await kubectl.run(['apply', '-f', '-'], { input: JSON.stringify(criticalPod) });
+  await kubectl.run(['wait', 'pod/first', '--for=condition=PodScheduled', '--timeout=60s']);
+  const saved = join(cluster.folder, 'data', 'kubelet', 'pod-checkpoints');
+  await until(
+    'the kubelet has saved the critical pod',
+    () =>
+      readdirSync(saved).some((name) =>
+        readFileSync(join(saved, name), 'utf8').includes('127.0.0.1:9/absent'),
+      ),
+    patienceMs,
+  );
   const before = (await pods()).map(({ metadata }) => metadata.uid).sort();
   await cluster.down();
   t.same(podDevices(), [], 'no pod has a network device while it is down');
   await cluster.down();
   t.pass('down again is fine');
-  const { alreadyRunning } = await cluster.up();
+  const up = await cluster.knarr('up', '--output=json');
+  t.equal(up.exitCode, 0, up.stderr);
+  const { alreadyRunning, stages } = JSON.parse(up.stdout) as {
+    alreadyRunning: boolean;
+    stages: { name: string; detail: string }[];
+  };
   t.equal(alreadyRunning, false);
+  const prewarm = stages.find(({ name }) => name === 'prewarm');
+  t.match(prewarm?.detail, /^1 of 2 images of 1 static and critical pods, \d+\.\d MiB read$/);
+  t.match(up.stderr, /prewarm: 127\.0\.0\.1:9\/absent:1: .*connection refused/);
+  const left = readdirSync(join(cluster.folder, 'run')).filter((name) => name.startsWith('prewarm'));
+  t.same(left, [], 'no mount is left');
+  await kubectl.run(['delete', 'pod', 'first', '--wait']);
   const after = await readyPods();
   t.same(after.map(({ metadata }) => metadata.uid).sort(), before, 'the same pods');
   const counts = async (): Promise<unknown> => ({

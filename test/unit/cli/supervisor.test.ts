@@ -60,6 +60,37 @@ void t.test('a process that dies is started again, and one that runs is taken ov
   process.kill(third.pid, 'SIGKILL');
 });
 
+void t.test(
+  'a process that is held back is started when it is released, and one that runs is not held',
+  async (t) => {
+    const folder = t.testdir();
+    const pids = new PidFolder(join(folder, 'pids'));
+    const dependencies = { clock: systemClock, log: silentLogger, pids };
+    const free = { ...definition(folder, 'exec sleep 1000'), name: 'free' };
+    const definitions = [definition(folder, 'exec sleep 1000'), free];
+    const first = new AbortController();
+    const supervisor = new Supervisor(definitions, dependencies, ['worker']);
+    const running = supervisor.run(first.signal);
+    const other = await until('the other one runs', () => pids.readLive('free'));
+    t.match(supervisor.status(), [{ name: 'worker', state: 'waiting', restarts: 0 }, { state: 'running' }]);
+    supervisor.release();
+    const worker = await until('it runs', () => pids.readLive('worker'));
+    first.abort();
+    await running;
+    const second = new AbortController();
+    const successor = new Supervisor(definitions, dependencies, ['worker']);
+    const runningOn = successor.run(second.signal);
+    await until('both are taken over', () => successor.status().every(({ pid }) => pid !== undefined));
+    t.same(
+      successor.status().map(({ pid }) => pid),
+      [worker.pid, other.pid],
+    );
+    second.abort();
+    await runningOn;
+    for (const { pid } of [worker, other]) process.kill(pid, 'SIGKILL');
+  },
+);
+
 void t.test('a process that cannot be started says why and is tried again', async (t) => {
   const folder = t.testdir();
   const pids = new PidFolder(join(folder, 'pids'));
@@ -97,6 +128,7 @@ void t.test('one supervisor to a socket', async (t) => {
   const actions = {
     status: () => ({ pid: 1, startedAt: 2, processes: [] }),
     retryNow: () => undefined,
+    release: () => undefined,
     leave: () => {
       left += 1;
     },
