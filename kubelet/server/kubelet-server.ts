@@ -19,6 +19,7 @@ import type { KubeletConfiguration } from '../config/kubelet-configuration.js';
 import type { ContainerRuntime } from '../cri/runtime.js';
 import { measurementAt } from './serve-measurements.js';
 import type { MeasurementSources } from './serve-measurements.js';
+import { runningPods } from './running-pods.js';
 import { serveContainerLogs } from './serve-container-logs.js';
 import { HttpError } from './pod-lookup.js';
 import type { PodLookup } from './pod-lookup.js';
@@ -155,8 +156,14 @@ async function respond(
   }
   authorize(request.socket);
   switch (first) {
-    case 'pods':
     case 'runningpods': {
+      const { runtime } = options;
+      const there = await Promise.all([runtime.listPodSandboxes(), runtime.listContainers()]);
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(runningPods(...there)));
+      return;
+    }
+    case 'pods': {
       const list = { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: options.lookup.pods() };
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify(list));

@@ -2,6 +2,7 @@
 import type { StatsSnapshot } from './collect-stats.js';
 import type { UsageStats } from './cgroup-stats.js';
 import type { Family, Series } from './exposition.js';
+import type { InterfaceStats } from './network-stats.js';
 
 interface Subject {
   readonly labels: Readonly<Record<string, string>>;
@@ -93,6 +94,7 @@ export function cadvisorMetrics(snapshot: StatsSnapshot): Family[] {
     family('container_last_seen', 'gauge', 'When it was measured, in seconds since the epoch.', ({ usage }) =>
       Math.floor(usage.timestampMs / 1000),
     ),
+    ...networkFamilies(snapshot),
     {
       name: 'machine_cpu_cores',
       type: 'gauge',
@@ -105,5 +107,41 @@ export function cadvisorMetrics(snapshot: StatsSnapshot): Family[] {
       help: 'Memory of the machine in bytes.',
       series: [{ labels: {}, value: snapshot.memoryBytes }],
     },
+  ];
+}
+
+function networkFamilies({ pods, nodeNetwork, timestampMs }: StatsSnapshot): Family[] {
+  const subjects = [
+    { labels: { ...nobody, id: '/' }, devices: nodeNetwork },
+    ...pods.map(({ pod: { metadata }, cgroup, network }) => ({
+      labels: { ...nobody, namespace: metadata.namespace, pod: metadata.name, id: cgroup },
+      devices: network ?? [],
+    })),
+  ];
+  const family = (name: string, help: string, value: (device: InterfaceStats) => number): Family => ({
+    name: `container_network_${name}_total`,
+    type: 'counter',
+    help,
+    series: subjects.flatMap(({ labels, devices }) =>
+      devices.map((device): Series => ({
+        labels: { ...labels, interface: device.name },
+        value: value(device),
+        timestampMs,
+      })),
+    ),
+  });
+  return [
+    family('receive_bytes', 'Bytes that came in.', ({ rxBytes }) => rxBytes),
+    family('receive_packets', 'Packets that came in.', ({ rxPackets }) => rxPackets),
+    family('receive_errors', 'Packets that came in broken.', ({ rxErrors }) => rxErrors),
+    family('receive_packets_dropped', 'Packets that came in and were dropped.', ({ rxDropped }) => rxDropped),
+    family('transmit_bytes', 'Bytes that went out.', ({ txBytes }) => txBytes),
+    family('transmit_packets', 'Packets that went out.', ({ txPackets }) => txPackets),
+    family('transmit_errors', 'Packets that could not go out.', ({ txErrors }) => txErrors),
+    family(
+      'transmit_packets_dropped',
+      'Packets that were dropped on their way out.',
+      ({ txDropped }) => txDropped,
+    ),
   ];
 }

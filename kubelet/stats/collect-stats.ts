@@ -13,6 +13,8 @@ import type { PodFolders } from '../volumes/pod-folders.js';
 import type { VolumeStats, VolumeUsage } from '../volumes/volume-stats.js';
 import { readCgroupStats, readNodeStats } from './cgroup-stats.js';
 import type { UsageStats } from './cgroup-stats.js';
+import { readCgroupNetwork, readNodeNetwork } from './network-stats.js';
+import type { InterfaceStats } from './network-stats.js';
 
 export interface FilesystemStats {
   readonly timestampMs: number;
@@ -46,6 +48,8 @@ export interface PodMeasured {
   readonly cgroup: string;
   /** Undefined when the Pod has no cgroup of its own. */
   readonly measured: Measured | undefined;
+  /** Undefined for a Pod on the node's network, and where nothing of it runs. */
+  readonly network?: readonly InterfaceStats[] | undefined;
   readonly containers: readonly ContainerMeasured[];
   /** Those that can be measured; none where nobody measures volumes. */
   readonly volumes?: readonly VolumeUsage[];
@@ -58,6 +62,7 @@ export interface StatsSnapshot {
   readonly cpuCount: number;
   readonly memoryBytes: number;
   readonly node: Measured;
+  readonly nodeNetwork: readonly InterfaceStats[];
   readonly nodeFilesystem: FilesystemStats;
   readonly imageFilesystem: FilesystemStats;
   /** What images take of it. */
@@ -134,6 +139,7 @@ export class StatsCollector {
       ...{ nodeName, timestampMs, cpuCount, memoryBytes },
       bootedAtMs: timestampMs - (await uptimeMs()),
       node: this.#measured('node', node, now),
+      nodeNetwork: await readNodeNetwork(),
       nodeFilesystem: await filesystemStats(rootDir, timestampMs),
       imageFilesystem: await filesystemStats(images?.mountpoint ?? rootDir, timestampMs),
       imageBytes: images?.usedBytes ?? 0,
@@ -155,8 +161,11 @@ export class StatsCollector {
   ): Promise<PodMeasured> {
     const { cgroups, folders, clock } = this.#options;
     const cgroup = cgroups.pathOf(pod);
-    const [usage, logs] = await Promise.all([
+    const [first] = stats;
+    const hasOwnNetwork = pod.spec.hostNetwork !== true && first !== undefined;
+    const [usage, network, logs] = await Promise.all([
       readCgroupStats(cgroups.version, cgroup, clock.now()),
+      hasOwnNetwork ? readCgroupNetwork(cgroups.version, join(cgroup, first.id)) : undefined,
       Promise.all(stats.map(({ metadata }) => sizeOfFiles(join(folders.logs(pod), metadata.name)))),
     ]);
     const statuses = [
@@ -168,6 +177,7 @@ export class StatsCollector {
       pod,
       cgroup,
       measured: usage === undefined ? undefined : this.#measured(pod.metadata.uid, usage, now),
+      network,
       containers: stats.map((one, index) => {
         const status = statuses.find(({ name }) => name === one.metadata.name);
         return {

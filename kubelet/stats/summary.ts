@@ -7,6 +7,7 @@ import type {
   PodMeasured,
   StatsSnapshot,
 } from './collect-stats.js';
+import type { InterfaceStats } from './network-stats.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -21,17 +22,18 @@ export function summaryOf(snapshot: StatsSnapshot, onlyCpuAndMemory: boolean): J
       ...(onlyCpuAndMemory
         ? {}
         : {
+            ...network(snapshot.nodeNetwork, snapshot.timestampMs),
             fs: filesystem(nodeFilesystem),
             runtime: { imageFs: images, containerFs: filesystem(imageFilesystem) },
           }),
     },
-    pods: snapshot.pods.map((pod) => podStats(pod, imageFilesystem, onlyCpuAndMemory)),
+    pods: snapshot.pods.map((pod) => podStats(pod, snapshot, onlyCpuAndMemory)),
   };
 }
 
 function podStats(
-  { pod, measured, containers, volumes = [] }: PodMeasured,
-  disk: FilesystemStats,
+  { pod, measured, network: devices, containers, volumes = [] }: PodMeasured,
+  { imageFilesystem: disk, timestampMs }: StatsSnapshot,
   onlyCpuAndMemory: boolean,
 ): Json {
   const { name, namespace, uid } = pod.metadata;
@@ -44,10 +46,20 @@ function podStats(
     ...(onlyCpuAndMemory
       ? {}
       : {
+          ...(devices === undefined ? {} : network(devices, timestampMs)),
           volume: volumes.map(volumeStats),
           'ephemeral-storage': { ...filesystem(disk), usedBytes: used + ephemeralBytes(volumes) },
         }),
   };
+}
+
+/** That which leads outside is told by itself, too. */
+function network(devices: readonly InterfaceStats[], timestampMs: number): Json {
+  const interfaces = devices.map(({ name, rxBytes, rxErrors, txBytes, txErrors }) => ({
+    ...{ name, rxBytes, rxErrors, txBytes, txErrors },
+  }));
+  const first = interfaces.find(({ name }) => name === 'eth0');
+  return { network: { time: time(timestampMs), ...first, interfaces } };
 }
 
 /** What its volumes take of the node's disk. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { WebSocket } from 'ws';
+import type { Pod } from '../../api/generated/core-v1.js';
 import { configMaps, pods, secrets } from '../../api/resources.js';
 import { systemClock } from '../../common/clock.js';
 import { createLogger } from '../../common/log.js';
@@ -17,6 +18,7 @@ import { runInOwnNamespaces } from '../support/netns.js';
 
 const image = 'localhost/knarr/web:1';
 
+t.setTimeout(180_000);
 const missing = missingForContainerd();
 if (missing !== undefined) t.pass(`skipped: ${missing}`, { skip: missing });
 else if (runInOwnNamespaces(import.meta.url)) await testKubelet();
@@ -175,7 +177,18 @@ async function testKubelet(): Promise<void> {
     const summary = JSON.parse(body) as { pods: Record<string, unknown>[] };
     const measured = { cpu: { usageCoreNanoSeconds: Number }, memory: { workingSetBytes: Number } };
     t.match(summary, { node: { nodeName: 'node-1', ...measured, fs: { capacityBytes: Number } } });
-    t.match(summary.pods, [{ podRef: { name: 'web', namespace: 'default' }, ...measured }]);
+    const network = { name: 'eth0', rxBytes: Number, txBytes: Number, interfaces: [{ name: 'eth0' }] };
+    t.match(summary.pods, [{ podRef: { name: 'web', namespace: 'default' }, ...measured, network }]);
+    const sent = (summary.pods[0]?.['network'] as { txBytes: number }).txBytes;
+    t.ok(sent > 0, `${String(sent)} bytes sent`);
+    const running = JSON.parse((await request('/runningpods/')).body) as { items: Pod[] };
+    t.match(running.items, [
+      {
+        metadata: { name: 'web', namespace: 'default' },
+        spec: { containers: [{ image: /^sha256:/ }, { image: /^sha256:/ }] },
+      },
+    ]);
+    t.strictSame(running.items[0]?.spec.containers.map(({ name }) => name).sort(), ['sidecar', 'web']);
     const containers = summary.pods[0]?.['containers'] as { name: string }[];
     t.strictSame(containers.map(({ name }) => name).sort(), ['sidecar', 'web']);
     for (const container of containers) t.match(container, { ...measured, rootfs: { usedBytes: Number } });

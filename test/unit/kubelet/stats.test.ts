@@ -12,6 +12,7 @@ import type { StatsSnapshot } from '../../../kubelet/stats/collect-stats.js';
 import { expose } from '../../../kubelet/stats/exposition.js';
 import { resourceMetrics } from '../../../kubelet/stats/resource-metrics.js';
 import { volumeMetrics } from '../../../kubelet/stats/volume-metrics.js';
+import { parseNetworkDevices } from '../../../kubelet/stats/network-stats.js';
 import { summaryOf } from '../../../kubelet/stats/summary.js';
 
 void t.test('counters of cgroups', (t) => {
@@ -103,6 +104,10 @@ const disk = {
   inodes: 9,
   inodesFree: 4,
 };
+const device = {
+  ...{ name: 'eth0', rxBytes: 1, rxPackets: 2, rxErrors: 3, rxDropped: 4 },
+  ...{ txBytes: 5, txPackets: 6, txErrors: 7, txDropped: 8 },
+};
 const snapshot: StatsSnapshot = {
   nodeName: 'node-1',
   timestampMs: usage.timestampMs,
@@ -110,6 +115,7 @@ const snapshot: StatsSnapshot = {
   cpuCount: 2,
   memoryBytes: 5000,
   node: { usage, cpuNanocores: 7 },
+  nodeNetwork: [{ ...device, name: 'ens3' }],
   nodeFilesystem: disk,
   imageFilesystem: disk,
   imageBytes: 12,
@@ -121,6 +127,7 @@ const snapshot: StatsSnapshot = {
       } as Pod,
       cgroup: '/kubepods/podu1',
       measured: { usage, cpuNanocores: undefined },
+      network: [device],
       containers: [
         {
           ...{ usage, cpuNanocores: 5, name: 'server', id: 'c1', image: 'web:1' },
@@ -177,12 +184,27 @@ void t.test('/metrics/resource', (t) => {
   t.end();
 });
 
+void t.test('network devices as the kernel lists them, the loopback left out', (t) => {
+  const text = [
+    'Inter-|   Receive                                                |  Transmit',
+    ' face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed',
+    '    lo:     100       1    0    0    0     0          0         0      100       1    0    0    0     0       0          0',
+    '  eth0:       1       2    3    4    0     0          0         0        5       6    7    8    0     0       0          0',
+    'veth12345:1234567890 2 3 4 0 0 0 0 5 6 7 8 0 0 0 0',
+    '',
+  ].join('\n');
+  t.strictSame(parseNetworkDevices(text), [device, { ...device, name: 'veth12345', rxBytes: 1_234_567_890 }]);
+  t.end();
+});
+
 void t.test('/metrics/cadvisor', (t) => {
   const text = expose(cadvisorMetrics(snapshot));
   for (const line of [
     'container_cpu_usage_seconds_total{container="server",image="web:1",name="c1",namespace="shop",pod="web",id="/kubepods/podu1/c1",cpu="total"} 2.5 1767225600000',
     'container_memory_working_set_bytes{container="",image="",name="",namespace="shop",pod="web",id="/kubepods/podu1"} 1500 1767225600000',
     'machine_cpu_cores 2',
+    'container_network_receive_bytes_total{container="",image="",name="",namespace="shop",pod="web",id="/kubepods/podu1",interface="eth0"} 1 1767225600000',
+    'container_network_transmit_packets_dropped_total{container="",image="",name="",namespace="",pod="",id="/",interface="ens3"} 8 1767225600000',
   ])
     t.ok(text.split('\n').includes(line), line);
   t.match(text, /container_memory_failures_total\{.*failure_type="pgmajfault",scope="container"\} 1 /);
@@ -205,6 +227,7 @@ void t.test('/stats/summary', (t) => {
       },
       fs: { availableBytes: 60, capacityBytes: 100, usedBytes: 30, inodes: 9, inodesFree: 4, inodesUsed: 5 },
       runtime: { imageFs: { usedBytes: 12 } },
+      network: { interfaces: [{ name: 'ens3', rxBytes: 1, rxErrors: 3, txBytes: 5, txErrors: 7 }] },
     },
     pods: [
       {
@@ -218,12 +241,17 @@ void t.test('/stats/summary', (t) => {
           },
         ],
         memory: { workingSetBytes: 1500 },
+        network: {
+          ...{ time: '2026-01-01T00:00:00Z', name: 'eth0', rxBytes: 1, rxErrors: 3, txBytes: 5, txErrors: 7 },
+          interfaces: [{ name: 'eth0', rxBytes: 1, rxErrors: 3, txBytes: 5, txErrors: 7 }],
+        },
         'ephemeral-storage': { usedBytes: 10 },
       },
     ],
   });
   const few = summaryOf(snapshot, true);
   t.notHas(few['node'], { fs: {} });
+  t.notHas(few['node'], { network: {} });
   t.end();
 });
 
