@@ -39,7 +39,7 @@ export class PodWatch {
     this.client = client;
     for (const { metadata, status } of items)
       this.#seen.set(metadata.name, {
-        earlier: new Set(containerIds(status)),
+        earlier: new Set([...containerIds(status), ...endsOf(status).map(([id]) => id)]),
         ended: new Map(),
         isRunning: false,
       });
