@@ -81,8 +81,9 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
   encoded(form: string, make: () => Uint8Array): Uint8Array {
     const known = this.#forms?.get(form);
     if (known !== undefined) return known;
-    const bytes = make();
-    if (this.#encodings === undefined) return bytes;
+    const made = make();
+    if (this.#encodings === undefined) return made;
+    const bytes = inOwnMemory(made);
     this.#forms ??= new Map();
     this.#forms.set(form, bytes);
     this.#encodings.add(bytes.byteLength, () => {
@@ -91,6 +92,14 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     });
     return bytes;
   }
+}
+
+/** A part of Node's pool would keep all 8 KiB around it, of which nobody keeps count. */
+function inOwnMemory(bytes: Uint8Array): Uint8Array {
+  if (bytes.byteLength === bytes.buffer.byteLength) return bytes;
+  const own = Buffer.allocUnsafeSlow(bytes.byteLength);
+  own.set(bytes);
+  return own;
 }
 
 /** Pure. */

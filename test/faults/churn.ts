@@ -8,6 +8,7 @@ import type { Kubectl } from '../support/kubectl.js';
 import type { NodeCensus } from '../support/node-census.js';
 import { leftBehind, openFiles, takeCensus } from '../support/node-census.js';
 import { until } from '../support/until.js';
+import { heldAfterCollection } from '../support/heap-usage.js';
 import { proportionalBytes } from '../bench/process-usage.js';
 import { churnPods } from './churn-pods.js';
 
@@ -17,13 +18,20 @@ export interface ChurnOptions {
   readonly pods: number;
   /** Whether another round is to begin, asked before each. */
   readonly goesOn: (round: number) => boolean;
+  /** Let Knarr's processes collect their garbage after each round, to tell what they hold from what they let lie. */
+  readonly collectsGarbage?: boolean;
+  /** Called after each round, with the processes at rest. */
+  readonly afterRound?: (round: number) => Promise<void>;
   readonly progress: (line: string) => void;
 }
 
-/** One process of Knarr after a round. */
+/** One process after a round. */
 export interface Held {
   readonly openFiles: number;
+  /** As the kernel counts it: garbage that has not been collected is in it. */
   readonly memoryBytes: number;
+  /** Objects and buffers that are left after a collection; undefined where none was asked for, or none is possible. */
+  readonly objectBytes: number | undefined;
 }
 
 export interface ChurnResult {
@@ -39,7 +47,8 @@ const watched = ['kubelet', 'containerd', 'cni', 'apiserver', 'proxy', 'controll
 const patienceMs = 180_000;
 const namespace = 'churn';
 
-export async function churn({ cluster, pods, goesOn, progress }: ChurnOptions): Promise<ChurnResult> {
+export async function churn(options: ChurnOptions): Promise<ChurnResult> {
+  const { cluster, pods, goesOn, progress, collectsGarbage = false } = options;
   const kubectl = await cluster.kubectl('v1.35');
   const held = new Map<string, Held[]>(watched.map((name) => [name, []]));
   await kubectl.run(['create', 'namespace', namespace]);
@@ -54,7 +63,8 @@ export async function churn({ cluster, pods, goesOn, progress }: ChurnOptions): 
     await until(`nothing is left of round ${rounds}`, () => isClean(cluster, before), patienceMs).catch(
       () => undefined,
     );
-    for (const name of watched) held.get(name)?.push(await heldBy(cluster, name));
+    for (const name of watched) held.get(name)?.push(await heldBy(cluster, name, collectsGarbage));
+    await options.afterRound?.(rounds);
     const left = leftBehind(before, await takeCensus(cluster));
     progress(`round ${rounds}: ${left.length === 0 ? 'nothing left' : `left: ${left.join(', ')}`}`);
     if (left.length > 0) break;
@@ -119,9 +129,13 @@ async function isClean(cluster: TestCluster, before: NodeCensus): Promise<boolea
   return leftBehind(before, await takeCensus(cluster)).length === 0;
 }
 
-async function heldBy(cluster: TestCluster, name: string): Promise<Held> {
+async function heldBy(cluster: TestCluster, name: string, collectsGarbage: boolean): Promise<Held> {
   const pid = await cluster.pidOf(name);
-  return { openFiles: openFiles(pid), memoryBytes: proportionalBytes(pid) };
+  const memoryBytes = proportionalBytes(pid);
+  const isOurs = name !== 'containerd';
+  const left = collectsGarbage && isOurs ? await heldAfterCollection(pid) : undefined;
+  const objectBytes = left === undefined ? undefined : left.heapBytes + left.externalBytes;
+  return { openFiles: openFiles(pid), memoryBytes, objectBytes };
 }
 
 /** By how much the last third of the rounds holds more than the second: the first is for warming up. */

@@ -81,3 +81,15 @@ void t.test('keys are those of Kubernetes', async (t) => {
   t.equal(new KeyLayout({ group: '', plural: 'pods' }).prefix('a'), '/registry/pods/a/');
   t.equal(new KeyLayout({ group: '', plural: 'pods' }).prefix(''), '/registry/pods/');
 });
+
+void t.test('what is kept holds on to no more memory than its own', async (t) => {
+  const sizeOf = ({ buffer, byteLength }: Uint8Array): unknown => ({ byteLength, held: buffer.byteLength });
+  const value = codec.encode({ ...pod, metadata: { ...pod.metadata, name: 'höhe' } });
+  t.strictSame(sizeOf(value), { byteLength: value.byteLength, held: value.byteLength }, 'the stored value');
+  t.equal(codec.decode(value, 1).metadata.name, 'höhe');
+  const record = { key: 'k', value, createRevision: 1, modRevision: 1 };
+  const stored = new StoredObject(codec, record, 1, new EncodingCache(1_000_000));
+  const line = stored.watchLine('ADDED');
+  t.strictSame(sizeOf(line), { byteLength: line.byteLength, held: line.byteLength }, 'a line of a watch');
+  t.equal(stored.watchLine('ADDED'), line, 'and it is kept');
+});
