@@ -65,7 +65,8 @@ export class DeviceSlots {
   /** Milliseconds until a slot can be taken; Infinity while none is free. `nowMs` is of a clock that never goes back. */
   slotInMs(nowMs: number): number {
     if (this.held >= this.limit) return Infinity;
-    return Math.max(0, this.#admittedAtMs + (this.#state.spacingMs ?? 0) - nowMs);
+    // Nobody keeps a distance to a device that nobody uses.
+    return this.held === 0 ? 0 : Math.max(0, this.#admittedAtMs + (this.#state.spacingMs ?? 0) - nowMs);
   }
 
   /** Takes a slot, whether there is one or not. Idempotent. */

@@ -82,9 +82,13 @@ export class Share {
     this.#sums.units += each * users;
     // Rounding must not leave a user with a billionth to go.
     const reached = this.#given * (1 + 1e-12) + 1e-6;
-    const ended = [...this.#users].filter(([, { until }]) => until <= reached);
-    for (const [user] of ended) this.#users.delete(user);
-    for (const [, { done }] of ended) done();
+    const ended: (() => void)[] = [];
+    for (const [user, { until, done }] of this.#users) {
+      if (until > reached) continue;
+      this.#users.delete(user);
+      ended.push(done);
+    }
+    for (const done of ended) done();
   }
 
   takeSums(): { busyMs: number; usersMs: number; pressedMs: number; units: number } {

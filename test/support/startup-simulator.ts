@@ -12,9 +12,10 @@ import type {
 } from '../../kubelet/startup/controllers/controller.js';
 import { firstCheckMs, nextCheckDelayMs } from '../../kubelet/probes/probe-schedule.js';
 import { judgeDependencies } from '../../kubelet/startup/order/dependencies.js';
-import type { DependencyVerdict } from '../../kubelet/startup/order/dependencies.js';
+import type { DependencyVerdict, DependentPod } from '../../kubelet/startup/order/dependencies.js';
 import { nextStart, noAdmissions } from '../../kubelet/startup/order/next-start.js';
 import type { OrderState } from '../../kubelet/startup/order/next-start.js';
+import type { QueuedStart } from '../../kubelet/startup/order/queued-start.js';
 import { EventClock, Share } from './processor-sharing.js';
 import { seededRandom } from './seeded-random.js';
 
@@ -140,6 +141,22 @@ class Life {
   }
 }
 
+const noOthers = { isPodReady: () => false, isServiceReady: () => false, podsOfService: () => [] };
+
+function asDependent({ about, state }: Life): DependentPod {
+  const { name, priority = 0, isCritical = false, after = [] } = about;
+  return {
+    uid: name,
+    namespace: 'default',
+    name,
+    after: after.map((other): StartupDependency => ({ kind: 'pod', namespace: undefined, name: other })),
+    isReady: state === 'ready',
+    isQueued: state === 'queued',
+    priority,
+    isCritical,
+  };
+}
+
 class Simulation {
   readonly #storm: Storm;
   readonly #random: () => number;
@@ -148,7 +165,8 @@ class Simulation {
   readonly #clock: EventClock;
   readonly #lives: readonly Life[];
   #order: OrderState = noAdmissions;
-  #verdicts: ReadonlyMap<string, DependencyVerdict> = new Map();
+  #verdicts: ReadonlyMap<string, DependencyVerdict> | undefined;
+  readonly #hasDependencies: boolean;
   readonly #result = {
     readyAtMs: new Map<string, number>(),
     admitted: [] as { name: string; atMs: number; waitedMs: number }[],
@@ -182,6 +200,7 @@ class Simulation {
     ]);
     const keys = new Set(this.#devices.keys());
     this.#lives = storm.pods.map((about) => new Life(about, keys));
+    this.#hasDependencies = storm.pods.some(({ after }) => after !== undefined);
   }
 
   run(): StormResult {
@@ -224,62 +243,36 @@ class Simulation {
   #queue(life: Life): void {
     life.state = 'queued';
     life.queuedAtMs = this.#clock.nowMs;
-    this.#judge();
+    this.#verdicts = undefined;
     this.#admit();
   }
 
-  #judge(): void {
-    if (this.#lives.every(({ about }) => about.after === undefined)) return;
-    const pods = this.#lives.map(({ about, state }) => ({
-      uid: about.name,
-      namespace: 'default',
-      name: about.name,
-      after: (about.after ?? []).map((name): StartupDependency => ({
-        kind: 'pod',
-        namespace: undefined,
-        name,
-      })),
-      isReady: state === 'ready',
-      isQueued: state === 'queued',
-      priority: about.priority ?? 0,
-      isCritical: about.isCritical ?? false,
-    }));
-    const none = { isPodReady: () => false, isServiceReady: () => false, podsOfService: () => [] };
-    this.#verdicts = judgeDependencies(pods, none);
+  /** Found out when somebody asks, for the order is not needed after each event. */
+  #judged(): ReadonlyMap<string, DependencyVerdict> {
+    if (this.#hasDependencies) this.#verdicts ??= judgeDependencies(this.#lives.map(asDependent), noOthers);
+    return this.#verdicts ?? new Map<string, DependencyVerdict>();
   }
 
   #admit(): void {
     for (;;) {
-      const waiting = this.#lives.filter(({ state }) => state === 'queued');
-      if (waiting.length === 0) return;
-      const queue = waiting.map(({ about, queuedAtMs, devices }) => {
-        const verdict = this.#verdicts.get(about.name);
-        return {
-          uid: about.name,
-          namespace: 'default',
-          name: about.name,
-          ownerKey: about.owner ?? about.name,
-          priority: verdict?.priority ?? about.priority ?? 0,
-          isCritical: verdict?.isCritical ?? about.isCritical ?? false,
-          queuedAtMs,
-          isBlocked: (verdict?.missing.length ?? 0) > 0,
-          isAwaited: verdict?.isAwaited ?? false,
-          areImagesPresent: true,
-          expectedBytes: about.expectedBytes,
-          devices,
-        };
-      });
-      const held = new Map<string, number>();
       const holders = this.#lives.filter(({ holdsSlot }) => holdsSlot);
-      for (const { devices } of holders) for (const key of devices) held.set(key, (held.get(key) ?? 0) + 1);
-      const next = nextStart(queue, this.#order, {
-        nowMs: this.#clock.nowMs,
-        hasFreeSlot: (key) => {
-          const { state, nextAdmissionMs } = this.#device(key);
-          return (held.get(key) ?? 0) < state.limit && this.#clock.nowMs >= nextAdmissionMs;
+      const withRoom = new Set(this.#devices.keys());
+      for (const [key, { state, nextAdmissionMs }] of this.#devices) {
+        const held = holders.filter(({ devices }) => devices.includes(key)).length;
+        if (held >= state.limit || (held > 0 && this.#clock.nowMs < nextAdmissionMs)) withRoom.delete(key);
+      }
+      const waiting = this.#lives.filter(({ state }) => state === 'queued');
+      // Most of the time nobody can be admitted; the order need not be found for that.
+      if (!waiting.some(({ devices }) => devices.every((key) => withRoom.has(key)))) return;
+      const next = nextStart(
+        waiting.map((life) => this.#asQueued(life)),
+        this.#order,
+        {
+          nowMs: this.#clock.nowMs,
+          hasFreeSlot: (key) => withRoom.has(key),
+          holders: holders.map(({ about }) => ({ uid: about.name, ownerKey: about.owner ?? about.name })),
         },
-        holders: holders.map(({ about }) => ({ uid: about.name, ownerKey: about.owner ?? about.name })),
-      });
+      );
       if (next === undefined) return;
       this.#order = next.state;
       const life = waiting.find(({ about }) => about.name === next.start.uid);
@@ -287,6 +280,24 @@ class Simulation {
       this.#space(life);
       this.#begin(life);
     }
+  }
+
+  #asQueued({ about, queuedAtMs, devices }: Life): QueuedStart {
+    const verdict = this.#judged().get(about.name);
+    return {
+      uid: about.name,
+      namespace: 'default',
+      name: about.name,
+      ownerKey: about.owner ?? about.name,
+      priority: verdict?.priority ?? about.priority ?? 0,
+      isCritical: verdict?.isCritical ?? about.isCritical ?? false,
+      queuedAtMs,
+      isBlocked: (verdict?.missing.length ?? 0) > 0,
+      isAwaited: verdict?.isAwaited ?? false,
+      areImagesPresent: true,
+      expectedBytes: about.expectedBytes,
+      devices,
+    };
   }
 
   /** The next one is admitted some time later. */
@@ -373,7 +384,7 @@ class Simulation {
         device.completions.push({ durationMs: nowMs - (life.startedAtMs ?? nowMs) });
     life.holdsSlot = false;
     this.#result.readyAtMs.set(life.about.name, nowMs);
-    this.#judge();
+    this.#verdicts = undefined;
     this.#admit();
   }
 

@@ -11,7 +11,7 @@
  * - **Shrink** to 0.7 when a start has used half of its deadline, when a call to the runtime takes over 5 s, or when
  *   tasks wait for the device all the time. Then wait until the effect can be seen.
  * - **Space** the admissions over the time that a start takes. Without it starts go in step: all compute, then all
- *   read, and the device is overloaded and idle by turns.
+ *   read, and the device is overloaded and idle by turns. On an idle device there is nothing to space.
  *
  * What cannot be measured is done without. Pressure (PSI) that is missing, or blind, is taken from the time of requests:
  * a request that takes four times as long as the quickest waits three quarters of its time. Without any figures of the
@@ -84,7 +84,8 @@ export function adaptive(
         ...state,
         slots: bounded,
         limit: Math.floor(bounded),
-        spacingMs: (spacing * Math.min(state.latencyMs ?? 0, state.latestMs)) / bounded,
+        spacingMs:
+          (spacing * (1 - (state.idle ?? 0)) * Math.min(state.latencyMs ?? 0, state.latestMs)) / bounded,
         isSaturated: isHarmed || (state.idle ?? 1) < 0.1,
         hasShrunk,
         coolUntilMs: isCooling ? sample.nowMs + coolDown(state, sample) : state.coolUntilMs,

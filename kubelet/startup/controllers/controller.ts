@@ -36,7 +36,7 @@ export interface StartupSample {
 export interface ControllerState {
   /** How many starts may hold a slot: a whole number, at least 1. */
   readonly limit: number;
-  /** The least time between two admissions of others than critical Pods; undefined: none. */
+  /** The least time between two admissions of others than critical Pods while a slot is held; undefined: none. */
   readonly spacingMs?: number;
   /** The device has no room for one start more: probes spare who makes progress, and the node says so. */
   readonly isSaturated: boolean;
