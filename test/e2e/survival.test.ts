@@ -188,6 +188,14 @@ await t.test('a user loads an image from a gzipped file and runs it', async (t) 
   t.match(refused.stderr, 'damaged.tar is not a tar archive of an image');
 });
 
+await t.test('knarr startup asks the kubelet through the API server', async (t) => {
+  const { exitCode, stdout, stderr } = await cluster.knarr('startup', '--output=json');
+  t.equal(exitCode, 0, stderr);
+  t.match(JSON.parse(stdout), {
+    nodes: [{ report: { kind: 'StartupReport', mode: 'Adaptive', queue: [] } }],
+  });
+});
+
 /** Its first image is there; nobody listens where the second one is to come from. */
 const criticalPod = {
   apiVersion: 'v1',
