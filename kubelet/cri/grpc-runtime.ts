@@ -8,6 +8,7 @@ import { Metadata, credentials, status as grpcStatus } from '@grpc/grpc-js';
 import type { Client, ServiceError } from '@grpc/grpc-js';
 import { loadProto, serviceIn } from '../../proto/load.js';
 import { sleep, systemClock } from '../../common/clock.js';
+import { containerdExits } from './containerd-exits.js';
 import { CriError } from './runtime.js';
 import type * as cri from './runtime.js';
 import {
@@ -29,15 +30,20 @@ import { signalNumber } from './signal-number.js';
 /** Deadlines in milliseconds, by what the call does. */
 const deadlines = { inspect: 10_000, create: 240_000, stop: 120_000 } as const;
 
+/** An end that the CRI does not know of after this time is told all the same. */
+const untilCriKnowsMs = 2000;
+
 type Reply = Record<string, unknown>;
 
 export class GrpcRuntime implements cri.ContainerRuntime {
   readonly #runtime: Client;
   readonly #images: Client;
   readonly #paths = new Map<string, MethodOf>();
+  readonly #endpoint: string;
 
   /** `endpoint` is a gRPC target, `unix:///run/containerd/containerd.sock`. Connects at the first call. */
   constructor(endpoint: string) {
+    this.#endpoint = endpoint;
     const root = loadProto('cri/v1/api.proto');
     const options = {
       'grpc.max_receive_message_length': 64 * 1024 * 1024,
@@ -224,6 +230,53 @@ export class GrpcRuntime implements cri.ContainerRuntime {
   }
 
   async *events(signal: AbortSignal): AsyncIterable<cri.RuntimeEvent> {
+    try {
+      yield* this.#criEvents(signal);
+    } catch (error) {
+      if (!(error instanceof CriError && error.code === 'unimplemented')) throw error;
+      yield* this.#exits(signal);
+    }
+  }
+
+  /** For runtimes without events in the CRI; containerd has others. */
+  async *#exits(signal: AbortSignal): AsyncIterable<cri.RuntimeEvent> {
+    try {
+      for await (const containerId of containerdExits(this.#endpoint, signal)) {
+        const podUid = await this.#podOfEnded(containerId, signal);
+        yield { podUid, containerId, type: 'stopped' };
+      }
+    } catch (error) {
+      throw error instanceof CriError ? error : toCriError('Subscribe', error);
+    }
+  }
+
+  /**
+   * The pod of a container or sandbox that has ended, once the CRI says so, too: it hears of it at the same time. Empty
+   * when nothing is left of it.
+   */
+  async #podOfEnded(id: string, signal: AbortSignal): Promise<string> {
+    const request = { filter: { id } };
+    const endMs = performance.now() + untilCriKnowsMs;
+    for (;;) {
+      const reply = await this.#call('ListContainers', request, deadlines.inspect, signal);
+      const [container] = readList(reply['containers']).map(readContainer);
+      const sandbox = await this.#sandboxUnlessGone(container?.sandboxId ?? id, signal);
+      const isAlive = container === undefined ? sandbox?.state === 'ready' : container.state === 'running';
+      if (!isAlive || performance.now() > endMs) return sandbox?.metadata.uid ?? '';
+      await sleep(systemClock, 10, signal);
+    }
+  }
+
+  async #sandboxUnlessGone(id: string, signal: AbortSignal): Promise<cri.SandboxStatus | undefined> {
+    try {
+      return await this.podSandboxStatus(id, signal);
+    } catch (error) {
+      if (error instanceof CriError && error.code === 'not-found') return undefined;
+      throw error;
+    }
+  }
+
+  async *#criEvents(signal: AbortSignal): AsyncIterable<cri.RuntimeEvent> {
     const method = this.#method('GetContainerEvents');
     const stream = method.client.makeServerStreamRequest(
       method.path,

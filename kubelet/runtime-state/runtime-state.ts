@@ -32,6 +32,8 @@ export interface RuntimeStateOptions {
 }
 
 const withEventsRelistMs = 10_000;
+/** A stream is asked for again after one second; the runtime has heard of it by then. */
+const unsureMs = 5_000;
 
 /** Who the sandboxes and containers belong to, without their details. */
 export interface KnownPod {
@@ -54,6 +56,9 @@ export class RuntimeState {
   #podCount = 0;
   #wake: (() => void) | undefined;
   #relisted = false;
+  /** Until then events may have been missed: the stream broke, or has just been asked for. */
+  #unsureUntilMs = 0;
+  #endWait: () => void = () => undefined;
 
   constructor(options: RuntimeStateOptions) {
     this.#options = options;
@@ -131,11 +136,13 @@ export class RuntimeState {
         if (isAborted(signal)) break;
         this.#options.log.warn('the runtime could not be listed', { err: error });
       }
-      const intervalMs = hasEvents.now ? withEventsRelistMs : (this.#options.relistIntervalMs ?? 1000);
+      const canRely = hasEvents.now && this.#options.clock.monotonicMs() >= this.#unsureUntilMs;
+      const intervalMs = canRely ? withEventsRelistMs : (this.#options.relistIntervalMs ?? 1000);
       const wait = new AbortController();
       const stop = (): void => {
         wait.abort();
       };
+      this.#endWait = stop;
       signal.addEventListener('abort', stop, { once: true });
       void events.then(stop);
       await sleep(this.#options.clock, intervalMs, hasEvents.now ? wait.signal : signal);
@@ -196,6 +203,8 @@ export class RuntimeState {
   /** Resolves with false when the runtime has no events, with true when the signal aborted. */
   async #followEvents(signal: AbortSignal): Promise<boolean> {
     while (!isAborted(signal)) {
+      this.#unsureUntilMs = this.#options.clock.monotonicMs() + unsureMs;
+      this.#endWait();
       try {
         for await (const event of this.#options.runtime.events(signal)) {
           if (event.podUid !== '') this.#notify(event.podUid);

@@ -11,7 +11,7 @@ for (const events of [false, true]) {
     await testCri(t, {
       runtime,
       image,
-      hasEvents: events,
+      tells: events ? 'all' : 'nothing',
       logDirectory: '/logs',
       cgroupParent: '/test',
       limitsOf: (_parent, id) => {

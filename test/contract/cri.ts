@@ -20,8 +20,8 @@ export interface CriSubject {
     cgroupParent: string,
     containerId: string,
   ) => { readonly cpuQuota: number; readonly memoryLimitBytes: number };
-  /** The runtime tells what happens to containers. */
-  readonly hasEvents: boolean;
+  /** What the runtime tells of containers: all that happens to them, their ends alone, or nothing. */
+  readonly tells: 'all' | 'ends' | 'nothing';
   /** Makes a container that runs `sh -c 'exit 3'` end, where it does not by itself. */
   readonly letExit?: (containerId: string, exitCode: number) => void;
 }
@@ -183,7 +183,7 @@ export async function testCri(t: Test, subject: CriSubject): Promise<void> {
       // A runtime may begin with what happened lately.
       if (event.podUid === config.metadata.uid) told.push(event);
     });
-    if (!subject.hasEvents) {
+    if (subject.tells === 'nothing') {
       t.ok(isCriError(await following.catch(asValue), 'unimplemented'));
       return;
     }
@@ -198,9 +198,15 @@ export async function testCri(t: Test, subject: CriSubject): Promise<void> {
     const sandbox = await runtime.runPodSandbox(config);
     const id = await runtime.createContainer(sandbox, containerConfig(subject, 'main', 'sleep 1000'), config);
     await runtime.startContainer(id);
-    await untilTold(id, 'started');
+    if (subject.tells === 'all') await untilTold(id, 'started');
+    await runtime.execSync(id, ['true'], 5);
     await runtime.stopContainer(id, 0);
     await untilTold(id, 'stopped');
+    t.equal((await runtime.containerStatus(id)).state, 'exited', 'and then it is so');
+    const ends = told.filter((event) => event.containerId === id && event.type === 'stopped');
+    t.equal(ends.length, 1, 'what was executed in it is not told of');
+    await runtime.stopPodSandbox(sandbox);
+    if (subject.tells === 'ends') await untilTold(sandbox, 'stopped');
     await runtime.removePodSandbox(sandbox);
     abort.abort();
     await following;
