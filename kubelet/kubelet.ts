@@ -397,7 +397,12 @@ function assemble(
           ...parts,
           ...{ nodeName, configuration, volumes, folders, signal, calls: given.calls },
           machine: parts.startup,
-          pods: () => (link.workers?.pods() ?? []).map((pod) => ({ ...pod, status: statuses.current(pod) })),
+          // After a reboot all were ready once: what was not looked at since is not.
+          pods: () =>
+            (link.workers?.pods() ?? []).map((pod) => ({
+              ...pod,
+              status: statuses.isKnown(pod) ? statuses.current(pod) : {},
+            })),
           service: (namespace, name) => given.serviceInformer.get(`${namespace}/${name}`),
           onLook: given.onStartupLook,
         })

@@ -13,6 +13,7 @@ import type { OtherReadiness } from './dependency-judge.js';
 
 export interface ClusterReadinessOptions {
   readonly client: ApiClient;
+  readonly nodeName: string;
   /** Those that are known; may be out of date while the apiserver is away. */
   readonly service: (namespace: string, name: string) => Service | undefined;
   /** The Pods of this node. */
@@ -52,12 +53,15 @@ export class ClusterReadiness implements OtherReadiness {
 
   isServiceReady(namespace: string, name: string): boolean {
     if (this.#podsOfService(namespace, name).some(isPodReady)) return true;
+    const { nodeName } = this.#options;
     return this.#isReady(`service/${namespace}/${name}`, async () => {
       const labelSelector = `kubernetes.io/service-name=${name}`;
       const { items } = await this.#options.client
         .resource(endpointSlices)
         .list({ namespace, labelSelector });
-      return items.some(({ endpoints }) => endpoints.some(({ conditions }) => conditions?.ready !== false));
+      // Of its own Pods the node knows better: a slice lags behind, and after a reboot it tells of those before.
+      const others = items.flatMap(({ endpoints }) => endpoints).filter((one) => one.nodeName !== nodeName);
+      return others.some(({ conditions }) => conditions?.ready !== false);
     });
   }
 

@@ -58,6 +58,11 @@ export class StatusManager {
     return this.#entries.get(pod.metadata.uid)?.wanted ?? pod.status;
   }
 
+  /** The kubelet has computed a status for this Pod: what `current` says of it is not what a kubelet before it wrote. */
+  isKnown({ metadata: { uid } }: Pod): boolean {
+    return this.#entries.has(uid);
+  }
+
   /** Hands a status over for publication; returns at once. */
   publish(pod: Pod, status: PodStatus): void {
     const { uid } = pod.metadata;

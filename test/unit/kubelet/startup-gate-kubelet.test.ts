@@ -296,6 +296,28 @@ await t.test('a kubelet that comes back finds who starts and who waits', async (
   );
 });
 
+await t.test('after a reboot nothing is ready that was not looked at since', async (t) => {
+  const { node, runtime, yes, create, containerOf } = await world(t, 5);
+  yes.add('ready db').add('ready app');
+  await create('db');
+  await node.untilPod('db', isReady);
+  await create('app', {}, {}, { 'startup.knarr.io/after': 'pod/db' });
+  await node.untilPod('app', isReady);
+  await node.stop();
+  for (const name of ['app', 'db']) runtime.exitContainer(await containerOf(name), 137);
+  yes.delete('ready db');
+  await node.start();
+  const waiting = await node.untilPod('app', isQueued);
+  t.match(admission(waiting), {
+    reason: 'WaitingForDependencies',
+    message: 'waits for pod/default/db to be ready',
+  });
+  await node.untilPod('db', isRunning);
+  t.ok(isQueued((await node.pod('app')) ?? waiting));
+  yes.add('ready db');
+  t.equal(restarts(await node.untilPod('app', isReady)), 1);
+});
+
 await t.test('what makes progress on a saturated disk is not killed, up to a bound', async (t) => {
   const { node, yes, measured, bytes, asked, create } = await world(t, 2);
   const saturated = { pressure: 1, utilization: 1, awaitMs: 900, requestsInFlight: 9, bytesPerSecond: 1 };

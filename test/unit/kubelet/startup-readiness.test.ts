@@ -57,6 +57,7 @@ void t.test('a Service is ready by a pod of this node, without asking anybody', 
   const here = [podOf('web', { app: 'web' }, true), podOf('db', { app: 'db' }, true)];
   const readiness = new ClusterReadiness({
     client: server.client,
+    nodeName: 'node-1',
     service: () => service,
     pods: () => here,
     clock: new ManualClock(),
@@ -74,6 +75,7 @@ void t.test(
     const server = counting();
     const readiness = new ClusterReadiness({
       client: server.client,
+      nodeName: 'node-1',
       service: () => undefined,
       pods: () => [],
       clock,
@@ -89,12 +91,12 @@ void t.test(
     };
     t.equal(await isReady(), false);
     t.strictSame(server.asked, ['endpointslices'], 'once, though it was asked twice');
-    const slice = (ready: boolean) => ({
+    const slice = (ready: boolean, nodeName = 'node-2') => ({
       apiVersion: 'discovery.k8s.io/v1' as const,
       kind: 'EndpointSlice' as const,
       metadata: { name: 'r', namespace: 'default', labels: { 'kubernetes.io/service-name': 'registry' } },
       addressType: 'IPv4' as const,
-      endpoints: [{ addresses: ['10.0.0.1'], conditions: { ready } }],
+      endpoints: [{ addresses: ['10.0.0.1'], conditions: { ready }, nodeName }],
     });
     await server.store.resource(endpointSlices).create(slice(false));
     clock.advance(2000);
@@ -118,7 +120,7 @@ void t.test(
     const clock = new ManualClock();
     const server = counting();
     const readiness = new ClusterReadiness({
-      ...{ client: server.client, service: () => undefined, pods: () => [], clock },
+      ...{ client: server.client, nodeName: 'node-1', service: () => undefined, pods: () => [], clock },
     });
     const isReady = async (name: string): Promise<boolean> => {
       clock.advance(2000);
