@@ -17,6 +17,9 @@ interface Entry {
   cancel: (() => void) | undefined;
 }
 
+/** The end of a file's name until it is whole. */
+const unfinished = '.new';
+
 export class PodCheckpoints {
   readonly #folder: string;
   readonly #clock: Clock;
@@ -37,6 +40,11 @@ export class PodCheckpoints {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     for (const name of await readdir(this.#folder)) {
       const path = join(this.#folder, name);
+      // Of a kubelet that was killed while it wrote: what was there before still counts.
+      if (name.endsWith(unfinished)) {
+        await rm(path, { force: true });
+        continue;
+      }
       try {
         const text = await readFile(path, 'utf8');
         const pod = JSON.parse(text) as Pod;
@@ -90,8 +98,8 @@ export class PodCheckpoints {
       if (this.#entries.get(uid) !== entry || entry.wanted === entry.written) return;
       const text = entry.wanted;
       const path = this.#path(uid);
-      await writeFile(`${path}.new`, text, { mode: 0o600 });
-      await rename(`${path}.new`, path);
+      await writeFile(path + unfinished, text, { mode: 0o600 });
+      await rename(path + unfinished, path);
       entry.written = text;
     });
   }
