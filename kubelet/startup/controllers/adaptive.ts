@@ -7,9 +7,10 @@
  *
  * - **Grow** while all slots are taken, others wait, and the device is idle part of the time: with every start that
  *   finishes by one (by one for a whole round once it has shrunk), and with time by one slot for every idle second, for
- *   starts that compute before they read. Never by a factor.
+ *   starts that compute before they read. Never by a factor. By one a round also on a busy device, as long as all starts
+ *   are far from their deadlines: one that reads and writes at once is busy before it is full.
  * - **Shrink** to 0.7 when a start has used half of its deadline, when a call to the runtime takes over 5 s, or when
- *   tasks wait for the device all the time. Then wait until the effect can be seen.
+ *   tasks wait for the device all the time and deadlines are not far. Then wait until the effect can be seen.
  * - **Space** the admissions over the time that a start takes. Without it starts go in step: all compute, then all
  *   read, and the device is overloaded and idle by turns. On an idle device there is nothing to space.
  *
@@ -39,6 +40,8 @@ export interface AdaptiveState extends ControllerState {
 
 const shrinkTo = 0.7;
 const shrinkAbove = { deadlineShare: 0.5, callMs: 5000, pressure: 0.86 };
+/** Below both, one start more harms nobody. */
+const easyBelow = { deadlineShare: 0.33, callMs: 500 };
 /** Pressure comes and goes with every start: it counts only while the device is idle for less than this. */
 const shrinkBelowIdle = 0.15;
 const growBelowPressure = 0.6;
@@ -86,7 +89,7 @@ export function adaptive(
         limit: Math.floor(bounded),
         spacingMs:
           (spacing * (1 - (state.idle ?? 0)) * Math.min(state.latencyMs ?? 0, state.latestMs)) / bounded,
-        isSaturated: isHarmed || (state.idle ?? 1) < 0.1,
+        isSaturated: isHarmed || isPressed(state) || (state.idle ?? 1) < 0.1,
         hasShrunk,
         coolUntilMs: isCooling ? sample.nowMs + coolDown(state, sample) : state.coolUntilMs,
       };
@@ -120,11 +123,26 @@ function observe(state: AdaptiveState, sample: StartupSample): AdaptiveState {
   };
 }
 
-function isHarmful({ pressure, idle = 0 }: AdaptiveState, sample: StartupSample): boolean {
-  if (pressure > shrinkAbove.pressure && idle < shrinkBelowIdle) return true;
+function isHarmful(state: AdaptiveState, sample: StartupSample): boolean {
+  if (isPressed(state) && !isEasy(state, sample)) return true;
   const isLate =
     sample.worstDeadlineShare > shrinkAbove.deadlineShare || sample.slowestCallMs > shrinkAbove.callMs;
   return isLate && (sample.utilization ?? 1) > busyAbove;
+}
+
+function isPressed({ pressure, idle = 0 }: AdaptiveState): boolean {
+  return pressure > shrinkAbove.pressure && idle < shrinkBelowIdle;
+}
+
+/**
+ * All starts are far from their deadlines, and calls to the runtime are quick: nobody is harmed, though the device is busy
+ * all the time. It may carry more all the same, as one does that reads and writes at once.
+ */
+function isEasy({ latencyMs }: AdaptiveState, sample: StartupSample): boolean {
+  const { smallestDeadlineMs, worstDeadlineShare, slowestCallMs } = sample;
+  if (smallestDeadlineMs === undefined || latencyMs === undefined) return false;
+  const share = Math.max(worstDeadlineShare, latencyMs / smallestDeadlineMs);
+  return share < easyBelow.deadlineShare && slowestCallMs < easyBelow.callMs;
 }
 
 function shrunk({ slots, coolUntilMs }: AdaptiveState, { nowMs, held }: StartupSample): number {
@@ -146,7 +164,10 @@ function grown(state: AdaptiveState, sample: StartupSample, initialLimit: number
   if (queued === 0) return Math.max(Math.min(slots, initialLimit), held, slots * (1 - lapse));
   if (held < limit) return slots;
   const finished = hasShrunk ? completions.length / slots : completions.length;
-  const byStarts = pressure < growBelowPressure ? finished * Math.min(1, 2 * (idle ?? 1)) : 0;
+  const byStarts = Math.max(
+    pressure < growBelowPressure ? finished * Math.min(1, 2 * (idle ?? 1)) : 0,
+    isEasy(state, sample) ? completions.length / slots : 0,
+  );
   const idleNow = Math.min(idle ?? 0, 1 - utilization);
   const byIdleness = nowMs < coolUntilMs ? 0 : Math.max(0, idleNow - idleNoise) * (elapsedMs / 1000);
   return slots + byStarts + byIdleness;

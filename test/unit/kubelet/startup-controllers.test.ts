@@ -70,7 +70,7 @@ void t.test('the adaptive limit begins small and grows by one for each start tha
   t.strictSame(limits(times(4, { ...finished, pressure: 0.3 })), [2, 3, 4, 5, 6]);
   t.strictSame(limits(times(3, { ...finished, held: 1 })), [2, 2, 2, 2], 'not while slots are free');
   t.strictSame(limits(times(3, { ...finished, queued: 0, held: 2 })), [2, 2, 2, 2], 'not while nobody waits');
-  const pressed = { utilization: undefined, pressure: 0.7 };
+  const pressed = { utilization: undefined, pressure: 0.7, smallestDeadlineMs: undefined };
   const under = [...times(6, pressed), ...times(6, { ...pressed, completions: done })];
   t.equal(limits(under).at(-1), 2, 'not under pressure');
   t.strictSame(limits(times(3, finished), { maxLimit: 4 }), [2, 3, 4, 4]);
@@ -81,7 +81,7 @@ void t.test('the adaptive limit begins small and grows by one for each start tha
 void t.test('it grows by a slot for each idle second, and not at all on a busy device', (t) => {
   t.equal(limits(times(20, { utilization: 0 })).at(-1), 11);
   t.equal(limits(times(20, { utilization: undefined })).at(-1), 2, 'nobody knows whether it is idle');
-  const busy = { utilization: 1, pressure: 0.3, awaitMs: 5 };
+  const busy = { utilization: 1, pressure: 0.3, awaitMs: 5, smallestDeadlineMs: undefined };
   t.equal(limits(times(60, busy)).at(-1), 2);
   t.equal(limits([...times(20, busy), ...times(20, { ...busy, completions: done })]).at(-1), 2);
   t.end();
@@ -89,14 +89,17 @@ void t.test('it grows by a slot for each idle second, and not at all on a busy d
 
 void t.test('it shrinks for each of three reasons, and never below one', (t) => {
   const busy = { utilization: 1, awaitMs: 100 };
+  const unhurried = { smallestDeadlineMs: undefined };
   const reasons: [string, Partial<StartupSample>][] = [
     ['deadlines', { ...busy, pressure: 0, worstDeadlineShare: 0.6 }],
     ['deadlines, where nothing can be measured', { worstDeadlineShare: 0.6, pressure: undefined }],
     ['calls', { ...busy, pressure: 0, slowestCallMs: 6000 }],
-    ['pressure', { ...busy, pressure: 1 }],
-    ['the time of requests, without pressure', { ...busy, pressure: undefined }],
-    ['the time of requests, blind pressure', { ...busy, pressure: 0.01 }],
-    ['pressure, without the time of requests', { pressure: 1 }],
+    ['pressure', { ...unhurried, ...busy, pressure: 1 }],
+    ['the time of requests, without pressure', { ...unhurried, ...busy, pressure: undefined }],
+    ['the time of requests, blind pressure', { ...unhurried, ...busy, pressure: 0.01 }],
+    ['pressure, without the time of requests', { ...unhurried, pressure: 1 }],
+    ['pressure, with deadlines that are near', { ...busy, pressure: 1, smallestDeadlineMs: 2500 }],
+    ['pressure, with calls that are not quick', { ...busy, pressure: 1, slowestCallMs: 800 }],
   ];
   const grown = times(18, { completions: done, awaitMs: 5 });
   for (const [about, reason] of reasons) {
@@ -117,6 +120,22 @@ void t.test('it shrinks for each of three reasons, and never below one', (t) => 
     t.equal(after.at(-1), 1);
     t.equal(states.at(-1)?.isSaturated, true);
   }
+  t.end();
+});
+
+void t.test('on a busy device it grows by one a round as long as deadlines are far and calls quick', (t) => {
+  const busy = { utilization: 1, pressure: 1, awaitMs: 100, completions: done };
+  const states = run(controllerFor('Adaptive', options), [
+    ...times(1, { ...busy, awaitMs: 5, completions: [] }),
+    ...times(19, { ...busy, completions: [] }),
+    ...times(20, busy),
+    ...times(20, { ...busy, worstDeadlineShare: 0.4 }),
+  ]);
+  const grown = states[40]?.limit ?? 0;
+  // 20 starts finish: rounds of 2 + 3 + 4 + 5 fit into that, and those that are under way.
+  t.ok(grown >= 5 && grown <= 7, String(grown));
+  t.equal(states[40]?.isSaturated, true, 'busy all the same');
+  t.ok((states.at(-1)?.limit ?? 0) < grown, 'not when they come nearer');
   t.end();
 });
 
