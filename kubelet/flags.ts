@@ -11,7 +11,7 @@ import { allKeys } from './config/kubelet-configuration.js';
 import type { KubeletConfiguration } from './config/kubelet-configuration.js';
 import { loadConfiguration } from './config/load-configuration.js';
 import type { DecodedConfiguration } from './config/decode-configuration.js';
-import type { KubeletSettings } from './kubelet.js';
+import type { KubeletSettings } from './kubelet-parts.js';
 
 export interface KubeletFlags extends Readonly<Record<string, unknown>> {
   readonly kubeconfig: string;

@@ -5,101 +5,38 @@
 import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Registry } from 'prom-client';
-import type { Node, Service } from '../api/generated/core-v1.js';
 import { nodes, pods, services } from '../api/resources.js';
-import type { ApiClient, EventRecorder, Informer, InformerFactory } from '../client/types.js';
 import { isAborted } from '../client/is-aborted.js';
 import { backoffDelayMs } from '../common/backoff.js';
 import { sleep } from '../common/clock.js';
-import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
 import { createAdmission } from './admission/admission.js';
-import type { Admission } from './admission/admission.js';
-import type { CgroupManager } from './containers/cgroups.js';
-import type { KubeletConfiguration } from './config/kubelet-configuration.js';
-import { prepareCgroups, resourcePolicyOf } from './containers/resource-policy.js';
-import { UserNamespaces } from './containers/user-namespaces.js';
-import type { ContainerRuntime, RuntimeVersion } from './cri/runtime.js';
-import { ImageManager, parallelPulls } from './images/image-manager.js';
-import { maxPodsOf, nodeAllocatable } from './node/node-resources.js';
-import type { Measurer } from './eviction/measure.js';
+import { prepareCgroups } from './containers/resource-policy.js';
+import type { RuntimeVersion } from './cri/runtime.js';
 import { createNodeCare } from './node-care.js';
 import type { NodeCare } from './node-care.js';
 import { shutdownPeriods } from './shutdown/plan-shutdown.js';
 import { shutDownNode } from './shutdown/shut-down-node.js';
 import { readMachineFacts } from './node/machine-facts.js';
-import type { MachineFacts } from './node/machine-facts.js';
 import { LogRotator } from './logs/log-rotator.js';
 import { NodeAgent } from './node/node-agent.js';
-import type { NetworkConfigOptions } from './node/network-config.js';
 import { createKubeletMetrics } from './kubelet-metrics.js';
-import type { KubeletMetrics } from './kubelet-metrics.js';
 import { KnownServices } from './pods/known-services.js';
 import { MirrorPods } from './pods/mirror-pods.js';
-import { PodCheckpoints } from './pods/pod-checkpoints.js';
 import { PodSources } from './pods/pod-sources.js';
-import { ReferencedObjectCache } from './pods/referenced-object-cache.js';
-import { createRuntimeHandlers } from './pods/runtime-class.js';
 import { staticSources } from './pods/static-sources.js';
-import { ProbeManager } from './probes/probe-manager.js';
 import { Allocations } from './resize/allocations.js';
-import { PodResizes } from './resize/pod-resizes.js';
-import { createResizeMetrics } from './resize/resize-metrics.js';
 import { readySandbox } from './runtime-state/pod-runtime.js';
-import { RuntimeState } from './runtime-state/runtime-state.js';
+import type { RuntimeState } from './runtime-state/runtime-state.js';
 import { startKubeletServer } from './server/kubelet-server.js';
 import { PodLookup } from './server/pod-lookup.js';
-import { TokenManager } from './service-accounts/token-manager.js';
-import { createGate, offGate } from './startup/create-gate.js';
-import type { KubeletGate, StartupMachine } from './startup/create-gate.js';
-import type { StartupGate } from './startup/gate.js';
 import { NodeReport } from './startup/node-report.js';
 import { watchCalls } from './startup/runtime-calls.js';
-import type { RuntimeCalls } from './startup/runtime-calls.js';
 import { StatsCollector } from './stats/collect-stats.js';
-import { StatusManager } from './status/status-manager.js';
-import { readTerminationMessage } from './status/termination-message.js';
-import { CreationLimit, creationsAtOnce } from './sync/creation-limit.js';
-import type { PodServices } from './sync/pod-services.js';
-import { PodWorkers } from './sync/pod-workers.js';
-import type { Mounter } from './volumes/mounter.js';
-import { createObjectLookup } from './volumes/object-lookup.js';
-import { PodFolders } from './volumes/pod-folders.js';
-import { volumePlugins } from './volumes/registry.js';
-import { VolumeManager } from './volumes/volume-manager.js';
+import type { PodWorkers } from './sync/pod-workers.js';
 import { VolumeStats } from './volumes/volume-stats.js';
-
-export interface KubeletSettings {
-  readonly nodeName: string;
-  readonly nodeIp: string;
-  readonly rootDir: string;
-  readonly network: NetworkConfigOptions;
-  /** PEM texts of the server's certificate and key, and of the authorities of clients. */
-  readonly certificates: { readonly cert: string; readonly key: string; readonly clientCa: string };
-  readonly configuration: KubeletConfiguration;
-}
-
-export interface KubeletParts {
-  readonly client: ApiClient;
-  readonly informers: InformerFactory;
-  readonly recorder: EventRecorder;
-  readonly runtime: ContainerRuntime;
-  readonly cgroups: CgroupManager;
-  readonly mounter: Mounter;
-  /** Another gate than that of the configuration: for tests. */
-  readonly gate?: StartupGate;
-  /** What the gate asks of the machine; the machine itself when absent. */
-  readonly startup?: StartupMachine;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly metrics: Registry;
-  /** Asked when the kubelet is told to end; false when absent. */
-  readonly isMachineGoingDown?: () => Promise<boolean>;
-  /** How the node and its Pods are measured, and how often; the machine, every 10 seconds when absent. */
-  readonly measurer?: Measurer;
-  readonly evictionIntervalMs?: number;
-}
+import { assemble } from './assemble.js';
+import type { KubeletParts, KubeletSettings } from './kubelet-parts.js';
 
 /** How often what was left behind is looked for, once the Pods are known. */
 const housekeepingMs = 120_000;
@@ -307,171 +244,6 @@ function leaveAfter(
   return () => {
     signal.removeEventListener('abort', leave);
   };
-}
-
-interface AssemblyParts {
-  readonly allocations: Allocations;
-  readonly machine: MachineFacts;
-  readonly version: RuntimeVersion;
-  readonly knownServices: KnownServices;
-  readonly mirrors: MirrorPods;
-  readonly nodeInformer: Informer<Node>;
-  readonly serviceInformer: Informer<Service>;
-  readonly admit: Admission;
-  readonly kubeletMetrics: KubeletMetrics;
-  readonly calls: RuntimeCalls;
-  readonly onStartupLook: () => void;
-}
-
-interface Assembled {
-  readonly podServices: PodServices;
-  readonly workers: PodWorkers;
-  readonly startup: KubeletGate;
-}
-
-function assemble(
-  settings: KubeletSettings,
-  parts: KubeletParts,
-  given: AssemblyParts,
-  signal: AbortSignal,
-): Assembled {
-  const { machine, version, knownServices, mirrors, nodeInformer, admit, kubeletMetrics } = given;
-  const { client, runtime, recorder, clock, log, cgroups, mounter } = parts;
-  const { nodeName, nodeIp, rootDir, configuration } = settings;
-  const folders = new PodFolders({ rootDir, podLogsDir: configuration.podLogsDir });
-  const runtimeState = new RuntimeState({
-    runtime,
-    clock,
-    log,
-    readTerminationMessage: (status) => readTerminationMessage(folders, status),
-    metrics: kubeletMetrics,
-  });
-  // Both call back into the workers, which are made of them.
-  const link: { workers?: PodWorkers } = {};
-  const objects = new ReferencedObjectCache({ client, clock, log }, (uids) => {
-    link.workers?.pokeForObjects(uids);
-  });
-  const tokens = new TokenManager({
-    client,
-    clock,
-    log,
-    onDue: (uid) => {
-      link.workers?.pokeForObjects([uid]);
-    },
-  });
-  const images = new ImageManager({
-    runtime,
-    recorder,
-    clock,
-    signal,
-    maxParallelPulls: parallelPulls(configuration),
-    metrics: kubeletMetrics,
-    secret: ({ metadata }, name) => objects.secrets.get(metadata.namespace, name, metadata.uid),
-  });
-  const volumes = new VolumeManager({
-    plugins: volumePlugins,
-    mounter,
-    folders,
-    clock,
-    objects: createObjectLookup({
-      client,
-      objects,
-      tokens,
-      images,
-      runtime: version,
-      node: () => nodeInformer.get(nodeName),
-      signal,
-    }),
-  });
-  const podClient = client.resource(pods);
-  const statuses = new StatusManager({
-    pods: podClient,
-    mirrorUid: (pod) => mirrors.uidOf(pod),
-    clock,
-    log,
-    signal,
-  });
-  const startup =
-    parts.gate === undefined
-      ? createGate({
-          ...parts,
-          ...{ nodeName, configuration, volumes, folders, signal, calls: given.calls },
-          machine: parts.startup,
-          // After a reboot all were ready once: what was not looked at since is not.
-          pods: () =>
-            (link.workers?.pods() ?? []).map((pod) => ({
-              ...pod,
-              status: statuses.isKnown(pod) ? statuses.current(pod) : {},
-            })),
-          service: (namespace, name) => given.serviceInformer.get(`${namespace}/${name}`),
-          onLook: given.onStartupLook,
-        })
-      : offGate(nodeName, clock, parts.gate);
-  const policy = resourcePolicyOf(configuration, machine, cgroups);
-  const allocatable = nodeAllocatable({ machine, configuration });
-  const probes = new ProbeManager({
-    runtime,
-    clock,
-    recorder,
-    metrics: kubeletMetrics,
-    mercy: startup.mercy,
-    hostIp: nodeIp,
-    onChange: (uid) => {
-      link.workers?.poke(uid);
-    },
-  });
-  const podServices: PodServices = {
-    node: {
-      name: nodeName,
-      ip: nodeIp,
-      resources: policy,
-      allocatable,
-      runtime: version,
-      security: {
-        seccompFolder: join(settings.rootDir, 'seccomp'),
-        seccompDefault: configuration.seccompDefault,
-      },
-    },
-    runtime,
-    runtimeState,
-    images,
-    volumes,
-    folders,
-    mounter,
-    cgroups,
-    admit,
-    userNamespaces: new UserNamespaces(folders, maxPodsOf(configuration, machine.cpuCount)),
-    objects,
-    tokens,
-    services: knownServices,
-    runtimeHandlerOf: createRuntimeHandlers(client),
-    dns: { servers: configuration.clusterDNS, domain: configuration.clusterDomain },
-    probes,
-    metrics: kubeletMetrics,
-    resizes: new PodResizes({
-      allocations: given.allocations,
-      allocatable,
-      policy,
-      cgroups,
-      runtime,
-      recorder,
-      metrics: createResizeMetrics(parts.metrics),
-      clock,
-      log,
-    }),
-    statuses,
-    checkpoints: new PodCheckpoints({ folder: join(rootDir, 'pod-checkpoints'), clock, log }),
-    gate: startup.gate,
-    creationLimit: new CreationLimit(creationsAtOnce(machine.cpuCount)),
-    recorder,
-    pods: podClient,
-    clock,
-    random: Math.random,
-    log,
-  };
-  const workers = new PodWorkers(podServices, signal);
-  link.workers = workers;
-  return { podServices, workers, startup };
 }
 
 /** Undefined when the signal aborted first. */

@@ -19,7 +19,7 @@ import type { CgroupManager } from '../../kubelet/containers/cgroups.js';
 import type { ContainerRuntime } from '../../kubelet/cri/runtime.js';
 import type { Measurer } from '../../kubelet/eviction/measure.js';
 import { runKubelet } from '../../kubelet/kubelet.js';
-import type { KubeletParts } from '../../kubelet/kubelet.js';
+import type { KubeletParts } from '../../kubelet/kubelet-parts.js';
 import type { StartupMachine } from '../../kubelet/startup/create-gate.js';
 import { openGate } from '../../kubelet/startup/gate.js';
 import type { StartupGate } from '../../kubelet/startup/gate.js';
