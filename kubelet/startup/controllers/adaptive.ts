@@ -9,8 +9,8 @@
  *   finishes by one (by one for a whole round once it has shrunk), and with time by one slot for every idle second, for
  *   starts that compute before they read. Never by a factor. By one a round also on a busy device, as long as all starts
  *   are far from their deadlines: one that reads and writes at once is busy before it is full.
- * - **Shrink** to 0.7 when a start has used half of its deadline, when a call to the runtime takes over 5 s, or when
- *   tasks wait for the device all the time and deadlines are not far. Then wait until the effect can be seen.
+ * - **Shrink** to 0.7 when a start has used 0.6 of its deadline, when a call to the runtime takes over 5 s, or, where no
+ *   deadline is known, when tasks wait for the device all the time. Then wait until the effect can be seen.
  * - **Space** the admissions over the time that a start takes. Without it starts go in step: all compute, then all
  *   read, and the device is overloaded and idle by turns. On an idle device there is nothing to space.
  *
@@ -39,9 +39,10 @@ export interface AdaptiveState extends ControllerState {
 }
 
 const shrinkTo = 0.7;
-const shrinkAbove = { deadlineShare: 0.5, callMs: 5000, pressure: 0.86 };
-/** Below both, one start more harms nobody. */
-const easyBelow = { deadlineShare: 0.33, callMs: 500 };
+const shrinkAbove = { deadlineShare: 0.6, callMs: 5000, pressure: 0.86 };
+/** So far from the deadlines one start more harms nobody. */
+const growBelowShare = 0.33;
+const quickCallMs = 500;
 /** Pressure comes and goes with every start: it counts only while the device is idle for less than this. */
 const shrinkBelowIdle = 0.15;
 const growBelowPressure = 0.6;
@@ -124,7 +125,8 @@ function observe(state: AdaptiveState, sample: StartupSample): AdaptiveState {
 }
 
 function isHarmful(state: AdaptiveState, sample: StartupSample): boolean {
-  if (isPressed(state) && !isEasy(state, sample)) return true;
+  const share = deadlineShare(state, sample);
+  if (isPressed(state) && (share === undefined || share > shrinkAbove.deadlineShare)) return true;
   const isLate =
     sample.worstDeadlineShare > shrinkAbove.deadlineShare || sample.slowestCallMs > shrinkAbove.callMs;
   return isLate && (sample.utilization ?? 1) > busyAbove;
@@ -135,18 +137,21 @@ function isPressed({ pressure, idle = 0 }: AdaptiveState): boolean {
 }
 
 /**
- * All starts are far from their deadlines, and calls to the runtime are quick: nobody is harmed, though the device is busy
- * all the time. It may carry more all the same, as one does that reads and writes at once.
+ * How much of its deadline a start uses. Where that is known it says more than pressure does: a disk that reads and writes
+ * at once is busy all the time before it is full. Undefined while it is not known, or does not tell everything: deadlines
+ * begin with the container, and calls to the runtime that are slow come before it.
  */
-function isEasy({ latencyMs }: AdaptiveState, sample: StartupSample): boolean {
+function deadlineShare({ latencyMs }: AdaptiveState, sample: StartupSample): number | undefined {
   const { smallestDeadlineMs, worstDeadlineShare, slowestCallMs } = sample;
-  if (smallestDeadlineMs === undefined || latencyMs === undefined) return false;
-  const share = Math.max(worstDeadlineShare, latencyMs / smallestDeadlineMs);
-  return share < easyBelow.deadlineShare && slowestCallMs < easyBelow.callMs;
+  if (smallestDeadlineMs === undefined || latencyMs === undefined) return undefined;
+  return slowestCallMs < quickCallMs
+    ? Math.max(worstDeadlineShare, latencyMs / smallestDeadlineMs)
+    : undefined;
 }
 
-function shrunk({ slots, coolUntilMs }: AdaptiveState, { nowMs, held }: StartupSample): number {
-  return nowMs < coolUntilMs ? slots : Math.min(slots, Math.max(1, held)) * shrinkTo;
+/** Not while more are under way than the limit says: what was decided last has had no effect yet. */
+function shrunk({ slots, limit, coolUntilMs }: AdaptiveState, { nowMs, held }: StartupSample): number {
+  return nowMs < coolUntilMs || held > limit ? slots : Math.min(slots, Math.max(1, held)) * shrinkTo;
 }
 
 /** Until the effect can be seen: about the time of a start, but in time for a second step before the deadline. */
@@ -166,7 +171,7 @@ function grown(state: AdaptiveState, sample: StartupSample, initialLimit: number
   const finished = hasShrunk ? completions.length / slots : completions.length;
   const byStarts = Math.max(
     pressure < growBelowPressure ? finished * Math.min(1, 2 * (idle ?? 1)) : 0,
-    isEasy(state, sample) ? completions.length / slots : 0,
+    (deadlineShare(state, sample) ?? 1) < growBelowShare ? completions.length / slots : 0,
   );
   const idleNow = Math.min(idle ?? 0, 1 - utilization);
   const byIdleness = nowMs < coolUntilMs ? 0 : Math.max(0, idleNow - idleNoise) * (elapsedMs / 1000);

@@ -7,14 +7,13 @@ import type {
   StartupSample,
 } from '../../../kubelet/startup/controllers/controller.js';
 
-const quiet: Omit<StartupSample, 'nowMs'> = {
+const quiet: Omit<StartupSample, 'nowMs' | 'held'> = {
   elapsedMs: 500,
   pressure: 0,
   utilization: 0,
   awaitMs: undefined,
   requestsInFlight: 0,
   bytesPerSecond: 0,
-  held: 100,
   queued: 100,
   completions: [],
   failures: 0,
@@ -25,12 +24,12 @@ const quiet: Omit<StartupSample, 'nowMs'> = {
 const options = { fixedLimit: 8, initialLimit: 2, maxLimit: 0 };
 const done = [{ durationMs: 1000 }];
 
-/** The limits after each sample, one every 500 ms. */
+/** The states after each sample, one every 500 ms; all slots are taken unless it says otherwise. */
 function run(controller: StartupController, samples: readonly Partial<StartupSample>[]): ControllerState[] {
   const states = [controller.begin()];
   for (const [at, sample] of samples.entries()) {
     const before = states.at(-1) ?? controller.begin();
-    states.push(controller.step(before, { ...quiet, nowMs: (at + 1) * 500, ...sample }));
+    states.push(controller.step(before, { ...quiet, nowMs: (at + 1) * 500, held: before.limit, ...sample }));
   }
   return states;
 }
@@ -91,14 +90,14 @@ void t.test('it shrinks for each of three reasons, and never below one', (t) => 
   const busy = { utilization: 1, awaitMs: 100 };
   const unhurried = { smallestDeadlineMs: undefined };
   const reasons: [string, Partial<StartupSample>][] = [
-    ['deadlines', { ...busy, pressure: 0, worstDeadlineShare: 0.6 }],
-    ['deadlines, where nothing can be measured', { worstDeadlineShare: 0.6, pressure: undefined }],
+    ['deadlines', { ...busy, pressure: 0, worstDeadlineShare: 0.7 }],
+    ['deadlines, where nothing can be measured', { worstDeadlineShare: 0.7, pressure: undefined }],
     ['calls', { ...busy, pressure: 0, slowestCallMs: 6000 }],
     ['pressure', { ...unhurried, ...busy, pressure: 1 }],
     ['the time of requests, without pressure', { ...unhurried, ...busy, pressure: undefined }],
     ['the time of requests, blind pressure', { ...unhurried, ...busy, pressure: 0.01 }],
     ['pressure, without the time of requests', { ...unhurried, pressure: 1 }],
-    ['pressure, with deadlines that are near', { ...busy, pressure: 1, smallestDeadlineMs: 2500 }],
+    ['pressure, with deadlines that are near', { ...busy, pressure: 1, smallestDeadlineMs: 1500 }],
     ['pressure, with calls that are not quick', { ...busy, pressure: 1, slowestCallMs: 800 }],
   ];
   const grown = times(18, { completions: done, awaitMs: 5 });
@@ -129,13 +128,21 @@ void t.test('on a busy device it grows by one a round as long as deadlines are f
     ...times(1, { ...busy, awaitMs: 5, completions: [] }),
     ...times(19, { ...busy, completions: [] }),
     ...times(20, busy),
-    ...times(20, { ...busy, worstDeadlineShare: 0.4 }),
+    ...times(20, { ...busy, worstDeadlineShare: 0.7 }),
   ]);
   const grown = states[40]?.limit ?? 0;
   // 20 starts finish: rounds of 2 + 3 + 4 + 5 fit into that, and those that are under way.
   t.ok(grown >= 5 && grown <= 7, String(grown));
   t.equal(states[40]?.isSaturated, true, 'busy all the same');
   t.ok((states.at(-1)?.limit ?? 0) < grown, 'not when they come nearer');
+  t.end();
+});
+
+void t.test('it does not shrink again while more are under way than the limit says', (t) => {
+  const late = { utilization: 1, awaitMs: 5, worstDeadlineShare: 0.9 };
+  const steps = limits([...times(18, { completions: done }), ...times(60, { ...late, held: 30 })]);
+  t.equal(steps.at(-1), steps[18], 'it was so before the first decrease');
+  t.ok((limits([...times(18, { completions: done }), ...times(60, late)]).at(-1) ?? 0) < 3);
   t.end();
 });
 
@@ -154,7 +161,7 @@ void t.test('what is late for another reason than the device does not make it sh
 
 void t.test('after it has shrunk it grows by one a round', (t) => {
   const known = { utilization: undefined };
-  const down = times(8, { ...known, worstDeadlineShare: 0.6 });
+  const down = times(8, { ...known, worstDeadlineShare: 0.7 });
   const finished = { ...known, completions: done };
   const steps = limits([...times(8, finished), ...down, ...times(40, finished)]);
   const low = steps[17] ?? 0;
