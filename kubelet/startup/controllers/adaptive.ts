@@ -42,7 +42,7 @@ const shrinkTo = 0.7;
 const shrinkAbove = { deadlineShare: 0.6, callMs: 5000, pressure: 0.86 };
 /** So far from the deadlines one start more harms nobody. */
 const growBelowShare = 0.33;
-const quickCallMs = 500;
+const quickCallMs = 250;
 /** Pressure comes and goes with every start: it counts only while the device is idle for less than this. */
 const shrinkBelowIdle = 0.15;
 const growBelowPressure = 0.6;
