@@ -102,6 +102,13 @@ export function fixedCases(limits: readonly number[]): StormCase[] {
       1.05,
       { mode: 'Fixed', fixedLimit },
     ),
+    throttled(
+      `copy@${fixedLimit}`,
+      `The 60 pods that copy, ${fixedLimit} at a time.`,
+      { ...storm, pods: stormPods(60, { work: 'copy' }), stopAfterMs: 100_000 },
+      1.15,
+      { mode: 'Fixed', fixedLimit },
+    ),
   ]);
   return cases.map((one) => ({ ...one, isForComparison: true }));
 }
