@@ -2,6 +2,7 @@
 import { Registry } from 'prom-client';
 import { counterFamily, gaugeFamily, histogramFamily } from '../common/metric-cells.js';
 import { isCriError } from './cri/runtime.js';
+import { observeCalls } from './cri/observe-calls.js';
 import type { ContainerRuntime } from './cri/runtime.js';
 import type { ProbeKind } from './probes/probe-schedule.js';
 
@@ -331,33 +332,24 @@ function observeRuntime(runtime: ContainerRuntime, registry: Registry): Containe
     help: 'Sandboxes that could not be started.',
     labelNames: [],
   }).with();
-  const observed = new Proxy(runtime, {
-    get: (target, name) => {
-      const method: unknown = Reflect.get(target, name);
-      if (typeof method !== 'function') return method;
-      const call = method as (...args: unknown[]) => unknown;
-      const operation = typeof name === 'string' ? operations[name] : undefined;
-      if (operation === undefined) return call.bind(target);
-      return async (...args: unknown[]): Promise<unknown> => {
-        const began = performance.now();
-        const handler = typeof args[2] === 'string' ? args[2] : '';
-        total.with(operation).inc();
-        if (name === 'runPodSandbox') startedPods.inc();
-        try {
-          return await call.apply(target, args);
-        } catch (error) {
-          errors.with(operation).inc();
-          if (name === 'runPodSandbox') {
-            startedPodErrors.inc();
-            sandboxErrors.with(handler).inc();
-          }
-          throw error;
-        } finally {
-          if (name === 'runPodSandbox') sandboxes.with(handler).observe((performance.now() - began) / 1000);
-          durations.with(operation).observe((performance.now() - began) / 1000);
-        }
-      };
-    },
+  const observed = observeCalls(runtime, (method, args) => {
+    const operation = operations[method];
+    if (operation === undefined) return undefined;
+    const began = performance.now();
+    const isSandbox = method === 'runPodSandbox';
+    const handler = typeof args[2] === 'string' ? args[2] : '';
+    total.with(operation).inc();
+    if (isSandbox) startedPods.inc();
+    return (hasFailed) => {
+      const seconds = (performance.now() - began) / 1000;
+      if (hasFailed) errors.with(operation).inc();
+      durations.with(operation).observe(seconds);
+      if (!isSandbox) return;
+      sandboxes.with(handler).observe(seconds);
+      if (!hasFailed) return;
+      startedPodErrors.inc();
+      sandboxErrors.with(handler).inc();
+    };
   });
   showRunning(observed, registry);
   return observed;

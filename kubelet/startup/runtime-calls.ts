@@ -3,6 +3,7 @@
  * a call that takes seconds says that the disk has more than enough to do. Pulls are left out: they wait for networks.
  */
 import type { Clock } from '../../common/clock.js';
+import { observeCalls } from '../cri/observe-calls.js';
 import type { ContainerRuntime } from '../cri/runtime.js';
 
 export interface RuntimeCalls {
@@ -11,7 +12,7 @@ export interface RuntimeCalls {
   slowestMs(): number;
 }
 
-const watched: readonly (string | symbol)[] = [
+const watched: readonly string[] = [
   'runPodSandbox',
   'createContainer',
   'startContainer',
@@ -20,23 +21,14 @@ const watched: readonly (string | symbol)[] = [
 export function watchCalls(runtime: ContainerRuntime, clock: Clock): RuntimeCalls {
   const begun = new Set<{ readonly atMs: number }>();
   let slowestMs = 0;
-  const observed = new Proxy(runtime, {
-    get: (target, name) => {
-      const method: unknown = Reflect.get(target, name);
-      if (typeof method !== 'function') return method;
-      const call = method as (...args: unknown[]) => unknown;
-      if (!watched.includes(name)) return call.bind(target);
-      return async (...args: unknown[]): Promise<unknown> => {
-        const mine = { atMs: clock.monotonicMs() };
-        begun.add(mine);
-        try {
-          return await call.apply(target, args);
-        } finally {
-          begun.delete(mine);
-          slowestMs = Math.max(slowestMs, clock.monotonicMs() - mine.atMs);
-        }
-      };
-    },
+  const observed = observeCalls(runtime, (method) => {
+    if (!watched.includes(method)) return undefined;
+    const mine = { atMs: clock.monotonicMs() };
+    begun.add(mine);
+    return () => {
+      begun.delete(mine);
+      slowestMs = Math.max(slowestMs, clock.monotonicMs() - mine.atMs);
+    };
   });
   return {
     runtime: observed,
